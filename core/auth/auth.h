@@ -1,0 +1,121 @@
+/* restante-auth: the parts that its files share.
+ *
+ *	login --AUTH_START--> request.c --> mech.c --> pool.c --VERIFY--> worker
+ *	login <--AUTH_OK----- grant.c  <-- request.c <-- pool.c <--VERIFIED-- worker
+ *	session <--GRANT-----     `- refuse.c --AUTH_FAIL--> login
+ *
+ * One process, one loop, nothing that waits: each function returns at once. */
+#ifndef AUTH_AUTH_H
+#define AUTH_AUTH_H
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <stdint.h>
+#include "auth/mech.h"
+#include "auth/outbox.h"
+#include "conf/conf.h"
+#include "ipc/msg.h"
+#include "ipc/role.h"
+
+#define REQUESTS_MAX 4096 /* exchanges at a time, from all login processes */
+#define QUEUE_MAX 1024    /* of them waiting for a worker */
+#define BUCKETS 1024      /* a power of two */
+#define IP_MAX 64
+
+enum request_state {
+	WITH_CLIENT, /* a challenge is out */
+	QUEUED,      /* no worker is idle */
+	WITH_WORKER,
+	GRANTED, /* the session spawner is to be told before login */
+	DELAYED  /* refused; the answer waits for its time */
+};
+
+/* One authentication, from AUTH_START until it is answered. */
+struct request {
+	struct auth *auth;
+	struct login
+		*login; /* NULL: the client or its login process has gone, nobody wants an answer */
+	uint32_t id;    /* login's number */
+	uint32_t serial; /* ours, towards workers */
+	enum request_state state;
+	uint32_t result;       /* DELAYED: -restante_result */
+	int64_t began, queued; /* clock_ms */
+	struct exchange x;
+	char client_ip[IP_MAX], server_ip[IP_MAX];
+	unsigned char ticket[TICKET_LEN]; /* GRANTED */
+	struct event timer;
+	struct request *next_in_bucket;
+	struct request *next, **link; /* of the queue */
+};
+
+/* A login process. */
+struct login {
+	struct auth *auth;
+	struct channel c;
+	struct event readable;
+	struct login *next;
+};
+
+struct worker {
+	struct auth *auth;
+	struct channel c;
+	struct event readable;
+	struct request *busy; /* NULL = idle */
+	struct worker *next;
+};
+
+struct pool {
+	struct worker *workers;
+	struct request *first, **last; /* the queue */
+	size_t queued;
+	struct event expire; /* runs while somebody waits */
+};
+
+struct auth {
+	struct role_start start;
+	struct event_base *base;
+	struct event from_master;
+	struct conf *conf;
+	int64_t timeout_ms, step_ms; /* step_ms: see refuse.c */
+	int apop, draining;
+	struct login *logins;
+	struct outbox session;
+	struct pool pool;
+	struct request *buckets[BUCKETS];
+	size_t nrequests;
+	uint32_t serial;
+	struct msg in, out;
+};
+
+/* request.c: what came from a login process is in auth->in, of the types AUTH_*. */
+void request_start(struct login *);
+void request_step(struct login *);
+void request_abort(struct login *);
+/* All of a login process that died. */
+void request_abort_all(struct login *);
+/* What the worker found: result is that of the plugins; on OK user and extra too (they live in
+ * auth->in). */
+void request_answered(struct request *, int result, const struct restante_user *user,
+	const unsigned char *extra, size_t n);
+/* Forgets it, wiped. Not while it is WITH_WORKER. */
+void request_free(struct request *);
+
+/* pool.c */
+void pool_init(struct auth *);
+void pool_add(struct auth *, const struct channel *);
+/* Gives it to an idle worker, or queues it, or answers TEMP. */
+void pool_ask(struct request *);
+/* Takes it out of the queue. */
+void pool_leave(struct request *);
+
+/* grant.c: the client is who it says. Tells the session spawner, then login; or refuses. Ends the
+ * request. */
+void grant(struct request *, const struct restante_user *);
+/* The spawner was told: 0, or cannot be: -1 with errno. */
+void granted(struct request *, int result);
+
+/* refuse.c: logs it with the reason and sends AUTH_FAIL, a DENY at a time that tells nothing. Ends
+ * the request. why: a word; NULL = that of the result. */
+void refuse(struct request *, int result, const char *why);
+
+#endif

@@ -1,0 +1,24 @@
+# core/auth: who may log in (auth), and who checks the password (worker).
+noinst_LIBRARIES += core/auth/libmech.a
+core_auth_libmech_a_SOURCES = core/auth/mech.c core/auth/mech.h core/auth/mech_apop.c
+core_auth_libmech_a_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS)
+
+pkglibexec_PROGRAMS += restante-auth restante-worker
+restante_auth_SOURCES = \
+	core/auth/main.c core/auth/auth.h \
+	core/auth/grant.c \
+	core/auth/outbox.c core/auth/outbox.h \
+	core/auth/pool.c \
+	core/auth/refuse.c \
+	core/auth/request.c
+restante_auth_CFLAGS = $(AM_CFLAGS) $(LIBEVENT_CFLAGS) $(CRYPTO_CFLAGS)
+restante_auth_LDADD = core/auth/libmech.a core/conf/libconf.a core/ipc/libipc.a core/sys/libsys.a \
+	core/base/libbase.a $(LIBEVENT_LIBS) $(CRYPTO_LIBS) $(SECCOMP_LIBS)
+
+restante_worker_SOURCES = \
+	core/auth/worker.c \
+	core/auth/backends.c core/auth/backends.h
+restante_worker_LDFLAGS = $(AM_LDFLAGS) $(plug_preload)
+restante_worker_LDADD = core/plug/libplug.a core/pop3/libpop3.a core/conf/libconf.a core/ipc/libipc.a core/sys/libsys.a \
+	core/base/libbase.a $(LTDL_LIBS) $(SECCOMP_LIBS)
+EXTRA_restante_worker_DEPENDENCIES = $(plug_preload_files)

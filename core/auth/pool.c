@@ -1,0 +1,205 @@
+/* pool - the workers: each has one request at a time, so that one slow directory server holds up as
+ * many logins as it has workers and no message waits in a socket of a busy one. The rest queues
+ * here, bounded in number and time.
+ *
+ * A worker that dies (its deadline kills it) takes its request with it: TEMP. The master starts
+ * another and sends its channel. */
+#include "auth/auth.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/wipe.h"
+
+enum { ATTRS_MAX = 256 };
+
+static int hand_over(struct worker *w, struct request *r)
+{
+	struct msg *m = &w->auth->out;
+	int sent;
+
+	msg_start(m, MSG_VERIFY);
+	msg_put_u32(m, r->serial);
+	msg_put_u32(m, r->x.what);
+	msg_put_str(m, r->x.user);
+	msg_put_str(m, r->client_ip);
+	msg_put_str(m, r->server_ip);
+	msg_put_str(m, r->x.what == VERIFY_PASSWORD ? r->x.secret : "");
+	sent = msg_send(&w->c, m);
+	if (r->x.what == VERIFY_PASSWORD)
+		mech_forget(&r->x);
+	wipe(m->data, m->len);
+	return sent;
+}
+
+static void give(struct worker *w, struct request *r)
+{
+	r->state = WITH_WORKER;
+	w->busy = r;
+	if (hand_over(w, r) == 0)
+		return;
+	log_line(LOG_ERR, "cannot reach worker %u: %m", w->c.number);
+	w->busy = NULL;
+	refuse(r, RESTANTE_TEMP, NULL);
+}
+
+/* --- the queue --- */
+
+static void watch_queue(struct pool *p)
+{
+	static const struct timeval second = {1, 0};
+
+	if (p->queued > 0)
+		event_add(&p->expire, &second);
+	else
+		event_del(&p->expire);
+}
+
+static void enqueue(struct pool *p, struct request *r)
+{
+	r->state = QUEUED;
+	r->queued = clock_ms();
+	r->next = NULL;
+	r->link = p->last;
+	*p->last = r;
+	p->last = &r->next;
+	if (p->queued++ == 0)
+		watch_queue(p);
+}
+
+void pool_leave(struct request *r)
+{
+	struct pool *p = &r->auth->pool;
+
+	*r->link = r->next;
+	if (r->next != NULL)
+		r->next->link = r->link;
+	else
+		p->last = r->link;
+	r->state = WITH_CLIENT;
+	if (--p->queued == 0)
+		watch_queue(p);
+}
+
+/* They were queued in order, so the oldest is the first. */
+static void expire(evutil_socket_t fd, short what, void *arg)
+{
+	struct auth *a = arg;
+	int64_t now = clock_ms();
+
+	(void)fd;
+	(void)what;
+	while (a->pool.first != NULL && a->pool.first->queued + a->timeout_ms <= now) {
+		struct request *r = a->pool.first;
+
+		pool_leave(r);
+		refuse(r, RESTANTE_TEMP, "busy");
+	}
+	watch_queue(&a->pool);
+}
+
+void pool_ask(struct request *r)
+{
+	struct pool *p = &r->auth->pool;
+
+	for (struct worker *w = p->workers; w != NULL; w = w->next)
+		if (w->busy == NULL) {
+			give(w, r);
+			return;
+		}
+	if (p->queued < QUEUE_MAX)
+		enqueue(p, r);
+	else
+		refuse(r, RESTANTE_TEMP, "busy");
+}
+
+static void next_for(struct worker *w)
+{
+	struct request *r = w->auth->pool.first;
+
+	if (r == NULL || w->busy != NULL)
+		return;
+	pool_leave(r);
+	give(w, r);
+}
+
+/* --- workers --- */
+
+static void answer(struct worker *w)
+{
+	struct msg *m = &w->auth->in;
+	const char *attrs[ATTRS_MAX];
+	struct restante_user user;
+	uint32_t serial = msg_get_u32(m), result = msg_get_u32(m);
+	struct request *r = w->busy;
+	const unsigned char *extra;
+	size_t n;
+
+	msg_get_user(m, &user, attrs, ATTRS_MAX);
+	extra = msg_get_bytes(m, &n);
+	if (!msg_end(m) || r == NULL || serial != r->serial || result > -RESTANTE_FULL) {
+		log_line(LOG_ERR, "worker %u gave an answer to no question", w->c.number);
+		return;
+	}
+	w->busy = NULL;
+	next_for(w); /* first, so that the worker computes while we talk */
+	request_answered(r, -(int)result, &user, extra, n);
+	wipe(m->data, m->len);
+}
+
+static void lost(struct worker *w)
+{
+	struct auth *a = w->auth;
+	struct worker **p = &a->pool.workers;
+
+	while (*p != w)
+		p = &(*p)->next;
+	*p = w->next;
+	event_del(&w->readable);
+	close(w->c.fd);
+	if (w->busy != NULL) {
+		log_line(LOG_ERR, "worker %u died while it checked a login", w->c.number);
+		request_answered(w->busy, RESTANTE_TEMP, NULL, NULL, 0);
+	}
+	free(w);
+}
+
+static void readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct worker *w = arg;
+
+	(void)fd;
+	(void)what;
+	switch (msg_recv(&w->c, &w->auth->in)) {
+	case MSG_GOT:
+		answer(w);
+		break;
+	case MSG_CLOSED:
+		lost(w);
+		break;
+	default:
+		break;
+	}
+}
+
+void pool_add(struct auth *a, const struct channel *c)
+{
+	struct worker *w = mem_alloc(1, sizeof(*w));
+
+	w->auth = a;
+	w->c = *c;
+	w->next = a->pool.workers;
+	a->pool.workers = w;
+	event_assign(&w->readable, a->base, c->fd, EV_READ | EV_PERSIST, readable, w);
+	event_add(&w->readable, NULL);
+	next_for(w);
+}
+
+void pool_init(struct auth *a)
+{
+	a->pool.last = &a->pool.first;
+	event_assign(&a->pool.expire, a->base, -1, 0, expire, a);
+}

@@ -1,0 +1,10 @@
+/* Time that only goes forward. */
+#ifndef BASE_CLOCK_H
+#define BASE_CLOCK_H
+
+#include <stdint.h>
+
+/* Milliseconds since some moment, unmoved by changes of the date. */
+int64_t clock_ms(void);
+
+#endif

@@ -1,0 +1,29 @@
+/* The one table of the core's settings. */
+#ifndef CONF_TABLE_H
+#define CONF_TABLE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <restante/plugin.h>
+
+/* Types that only the core uses, beside enum restante_type. */
+enum conf_type {
+	CONF_ADDRESS = 64, /* "192.0.2.1:110", "[::]:995/tls" */
+	CONF_DAYS          /* a number of days, or never (-1) */
+};
+
+/* A row: enum restante_type or conf_type in type, CONF_LIST in flags where there may be several. */
+#define CONF_LIST 0x10000u
+
+struct conf_row {
+	struct restante_setting s; /* fallback: a list's items are separated by spaces */
+	uint32_t roles;            /* BIT(role) of those that get it; the master gets all */
+};
+
+extern const struct conf_row conf_table[];
+extern const size_t conf_table_rows;
+
+/* The row, or NULL. */
+const struct conf_row *conf_row(const char *name);
+
+#endif

@@ -1,0 +1,107 @@
+/* restantectl - administration.
+ *
+ *	restantectl [-c FILE] VERB ...
+ *
+ * A verb is a row of the table; each is in the file of its name. */
+#define _GNU_SOURCE
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "ctl/ctl.h"
+
+static int help(const struct ctl *, int argc, char **argv);
+
+static const struct verb {
+	const char *name, *second; /* "mailbox", "list"; NULL = one word */
+	const char *arguments, *doc;
+	int (*run)(const struct ctl *, int argc, char **argv);
+} verbs[] = {
+	{"config", NULL, "[-n]",
+		"print the effective configuration; -n: what differs from the defaults",
+		ctl_config},
+	{"plugins", NULL, "[NAME]", "list the plugins, or print the settings of one", ctl_plugins},
+	{"passwd", NULL, "[-s SCHEME] [USER]", "make a line for a passwd-file from a password",
+		ctl_passwd},
+	{"auth", "test", "USER", "ask the auth plugins whether a password is right", ctl_auth_test},
+	{"user", NULL, "USER", "print what a login would get", ctl_user},
+	{"mailbox", "list", "USER", "list the messages in a user's mailbox", ctl_mailbox_list},
+	{"reload", NULL, "", "check the configuration and let the server take it", ctl_reload},
+	{"stop", NULL, "", "stop the server", ctl_stop},
+	{"help", NULL, "", "print this", help},
+};
+#define VERBS (sizeof(verbs) / sizeof(verbs[0]))
+
+int complain(const char *fmt, ...)
+{
+	va_list ap;
+
+	fflush(stdout);
+	fprintf(stderr, "restantectl: ");
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fprintf(stderr, "\n");
+	return EXIT_FAILURE;
+}
+
+static void print_verb(FILE *f, const struct verb *v)
+{
+	fprintf(f, "  %s%s%s %s\n\t%s\n", v->name, v->second != NULL ? " " : "",
+		v->second != NULL ? v->second : "", v->arguments, v->doc);
+}
+
+static int usage(const struct verb *v)
+{
+	fprintf(stderr, "usage: restantectl [-c FILE] VERB ...\n");
+	for (size_t i = 0; i < VERBS; i++)
+		if (v == NULL || v == &verbs[i])
+			print_verb(stderr, &verbs[i]);
+	return USAGE;
+}
+
+static int help(const struct ctl *c, int argc, char **argv)
+{
+	(void)c;
+	(void)argv;
+	if (argc > 0)
+		return USAGE;
+	printf("usage: restantectl [-c FILE] VERB ...\n");
+	for (size_t i = 0; i < VERBS; i++)
+		print_verb(stdout, &verbs[i]);
+	return EXIT_SUCCESS;
+}
+
+static const struct verb *find(int argc, char **argv)
+{
+	for (size_t i = 0; i < VERBS; i++)
+		if (argc > 0 && strcmp(argv[0], verbs[i].name) == 0 &&
+			(verbs[i].second == NULL ||
+				(argc > 1 && strcmp(argv[1], verbs[i].second) == 0)))
+			return &verbs[i];
+	return NULL;
+}
+
+int main(int argc, char **argv)
+{
+	struct ctl c = {.file = SYSCONF_DIR "/restante.conf"};
+	const struct verb *v;
+	int option, words, status;
+
+	while ((option = getopt(argc, argv, "+c:")) != -1) {
+		if (option != 'c')
+			return usage(NULL);
+		c.file = optarg;
+	}
+	v = find(argc - optind, argv + optind);
+	if (v == NULL)
+		return usage(NULL);
+	words = optind + (v->second != NULL ? 2 : 1);
+	status = v->run(&c, argc - words, argv + words);
+	if (status == USAGE)
+		usage(v);
+	if (fflush(stdout) == EOF && status == EXIT_SUCCESS)
+		return complain("cannot write: %m");
+	return status;
+}

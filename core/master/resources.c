@@ -1,0 +1,134 @@
+/* resources - what only root can open: ports, certificates and keys. Roles get the descriptors. */
+#define _GNU_SOURCE
+#include "master/master.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "base/buf.h"
+#include "base/log.h"
+#include "conf/wire.h"
+
+#define BACKLOG 4096 /* the kernel cuts it to net.core.somaxconn */
+
+/* A duplicate of a socket that another generation listens with, -1 when none does. Reloads so keep
+ * the queue of connections that nobody has taken yet. */
+static int shared_listener(const struct master *m, const struct listen_address *a)
+{
+	for (const struct generation *g = m->generations; g != NULL; g = g->next)
+		for (size_t i = 0; i < g->nlisteners; i++)
+			if (g->listeners[i].fd != -1 && listen_same(&g->listeners[i].address, a))
+				return fcntl(g->listeners[i].fd, F_DUPFD_CLOEXEC, 3);
+	return -1;
+}
+
+static int inherited_listener(struct master *m, const struct listen_address *a)
+{
+	for (size_t i = 0; i < m->ninherited; i++)
+		if (m->inherited[i] != -1 && listen_is(m->inherited[i], a))
+			return fcntl(m->inherited[i], F_DUPFD_CLOEXEC, 3);
+	return -1;
+}
+
+static int open_listener(struct master *m, struct generation *g, const char *text)
+{
+	struct listener *l = &g->listeners[g->nlisteners];
+	const char *why;
+
+	if (g->nlisteners == MASTER_LISTENERS) {
+		log_line(LOG_ERR, "listen: more than %d addresses", MASTER_LISTENERS);
+		return -1;
+	}
+	if (listen_parse(text, &l->address, &why) == -1) {
+		log_line(LOG_ERR, "listen: %s: expected %s", text, why);
+		return -1;
+	}
+	(void)str_copy(l->text, sizeof(l->text), text);
+	l->fd = shared_listener(m, &l->address);
+	if (l->fd == -1)
+		l->fd = inherited_listener(m, &l->address);
+	if (l->fd == -1)
+		l->fd = listen_open(&l->address, BACKLOG);
+	if (l->fd == -1 && errno == EAFNOSUPPORT) {
+		log_line(LOG_NOTICE, "listen: %s: this system has no such addresses", text);
+		return 0;
+	}
+	if (l->fd == -1) {
+		log_line(LOG_ERR, "listen: %s: %s", text, strerror(errno));
+		return -1;
+	}
+	g->nlisteners++;
+	return 0;
+}
+
+static int open_files(struct generation *g, const char *setting)
+{
+	for (size_t i = 0; i < conf_count(g->conf, setting); i++) {
+		struct file *f = &g->files[g->nfiles];
+		struct stat st;
+
+		if (g->nfiles == MASTER_FILES) {
+			log_line(LOG_ERR, "%s: more than %d files", setting, MASTER_FILES);
+			return -1;
+		}
+		*f = (struct file){setting, (uint32_t)i, conf_item(g->conf, setting, i), -1};
+		/* A FIFO by mistake must not stop us: neither here nor in the one that reads it. */
+		f->fd = open(f->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+		if (f->fd == -1 || fstat(f->fd, &st) == -1) {
+			log_line(LOG_ERR, "%s: %s: %s", setting, f->path, strerror(errno));
+			return -1;
+		}
+		g->nfiles++;
+		if (!S_ISREG(st.st_mode)) {
+			log_line(LOG_ERR, "%s: %s: is no file", setting, f->path);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static int make_configs(struct generation *g)
+{
+	for (enum role r = ROLE_LOGIN; r < ROLES; r++) {
+		g->config[r] = conf_to_fd(g->conf, BIT(r));
+		if (g->config[r] == -1) {
+			log_line(LOG_ERR, "cannot hand out the configuration: %s", strerror(errno));
+			return -1;
+		}
+	}
+	return 0;
+}
+
+int resources_open(struct master *m, struct generation *g)
+{
+	for (size_t i = 0; i < conf_count(g->conf, "listen"); i++)
+		if (open_listener(m, g, conf_item(g->conf, "listen", i)) == -1)
+			return -1;
+	if (g->nlisteners == 0) {
+		log_line(LOG_ERR, "listen: no address to serve");
+		return -1;
+	}
+	if (open_files(g, "tls_cert") == -1 || open_files(g, "tls_key") == -1)
+		return -1;
+	return make_configs(g);
+}
+
+static void close_fd(int *fd)
+{
+	if (*fd != -1)
+		close(*fd);
+	*fd = -1;
+}
+
+void resources_close(struct generation *g)
+{
+	for (size_t i = 0; i < g->nlisteners; i++)
+		close_fd(&g->listeners[i].fd);
+	for (size_t i = 0; i < g->nfiles; i++)
+		close_fd(&g->files[i].fd);
+	for (enum role r = 0; r < ROLES; r++)
+		close_fd(&g->config[r]);
+	g->nlisteners = g->nfiles = 0;
+}

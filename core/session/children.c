@@ -1,0 +1,85 @@
+/* children - what the spawner remembers of each session: enough for its log line should the session
+ * die before it could write its own, and for the count of connections. */
+#define _GNU_SOURCE
+#include "session/children.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+void children_add(struct children *t, pid_t pid, const char *user, const char *ip, int counted)
+{
+	struct child *c;
+
+	if (t->n == t->cap) {
+		t->cap = t->cap > 0 ? t->cap * 2 : 64;
+		t->list = mem_grow(t->list, t->cap, sizeof(*t->list));
+	}
+	c = &t->list[t->n++];
+	*c = (struct child){.pid = pid,
+		.counted = counted,
+		.began = clock_ms(),
+		.user = mem_strdup(user),
+		.ip = mem_strdup(ip)};
+	if (c->counted) {
+		c->key = limits_key_text(&t->limits, ip);
+		(void)limits_take(&t->limits, c->key, 0, 0);
+	}
+}
+
+/* A session that was killed or crashed: the log line that it could not write. Nothing was deleted.
+ */
+static void report(const struct child *c, int status)
+{
+	struct buf line = {0};
+
+	buf_printf(&line, "session");
+	log_field(&line, "user", c->user);
+	log_field(&line, "ip", c->ip);
+	buf_printf(&line, " secs=%lld", (long long)((clock_ms() - c->began + 500) / 1000));
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM)
+		buf_printf(&line, " why=shutdown");
+	else if (WIFSIGNALED(status))
+		buf_printf(&line, " why=crash signal=%d", WTERMSIG(status));
+	else
+		buf_printf(&line, " why=failed status=%d", WEXITSTATUS(status));
+	log_line(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM ? LOG_INFO : LOG_ERR, "%s",
+		buf_str(&line));
+	buf_free(&line);
+}
+
+static void remove_at(struct children *t, size_t i)
+{
+	struct child *c = &t->list[i];
+
+	if (c->counted)
+		limits_give(&t->limits, c->key);
+	free(c->user);
+	free(c->ip);
+	t->list[i] = t->list[--t->n];
+}
+
+void children_reap(struct children *t)
+{
+	pid_t pid;
+	int status;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		for (size_t i = 0; i < t->n; i++)
+			if (t->list[i].pid == pid) {
+				if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+					report(&t->list[i], status);
+				remove_at(t, i);
+				break;
+			}
+}
+
+void children_kill(const struct children *t, int signal)
+{
+	for (size_t i = 0; i < t->n; i++)
+		(void)kill(t->list[i].pid, signal);
+}

@@ -1,0 +1,32 @@
+/* The sessions that are running: one process each. */
+#ifndef SESSION_CHILDREN_H
+#define SESSION_CHILDREN_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include "ipc/limits.h"
+
+struct child {
+	pid_t pid;
+	uint64_t key; /* of its address in limits, when counted */
+	int counted;  /* 0: login relays, and counts */
+	int64_t began;
+	char *user, *ip;
+};
+
+struct children {
+	struct child *list;
+	size_t n, cap;
+	struct limits limits;
+};
+
+/* A session has begun. counted: its connection is in nobody else's count (no TLS). */
+void children_add(struct children *, pid_t, const char *user, const char *ip, int counted);
+/* Forgets those that have ended; a line in the log for each that did not end by itself. Does not
+ * block. */
+void children_reap(struct children *);
+/* Sends a signal to all. */
+void children_kill(const struct children *, int signal);
+
+#endif

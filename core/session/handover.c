@@ -1,0 +1,93 @@
+/* handover - login gives a client, its ticket says which user auth has granted: fork. */
+#define _GNU_SOURCE
+#include "session/spawner.h"
+
+#include <string.h>
+#include <unistd.h>
+#include "base/clock.h"
+#include "base/log.h"
+#include "conf/conf.h"
+
+/* The auth channel is not waited for: its grants are read when a HANDOVER needs one, so that a
+ * login wakes the spawner once. */
+void grants_read(struct spawner *s)
+{
+	for (size_t i = 0; i < s->start.npeers; i++) {
+		struct channel *c = &s->start.peers[i];
+		enum msg_got got;
+
+		if (c->peer != ROLE_AUTH || c->fd == -1)
+			continue;
+		while ((got = msg_recv(c, &s->grant)) == MSG_GOT)
+			grants_add(&s->grants, &s->grant, clock_ms());
+		if (got == MSG_CLOSED) {
+			close(c->fd);
+			c->fd = -1;
+		}
+	}
+}
+
+static const unsigned char *get_client(struct msg *m, struct client *c)
+{
+	size_t n;
+	const unsigned char *ticket = msg_get_bytes(m, &n);
+	uint32_t language;
+
+	if (n != TICKET_LEN)
+		m->bad = 1;
+	c->ip = msg_get_str(m);
+	c->server_ip = msg_get_str(m);
+	c->tls = msg_get_str(m);
+	language = msg_get_u32(m);
+	c->language = language < LANG_COUNT ? (enum language)language : LANG_DEFAULT;
+	c->utf8 = msg_get_u32(m) != 0;
+	c->ahead = msg_get_bytes(m, &c->nahead);
+	c->fd = m->fd;
+	return ticket;
+}
+
+static int may_have_session(const struct spawner *s, const struct restante_user *u)
+{
+	const char *why = conf_user_refused(s->conf, u, s->start.privileged);
+
+	if (why != NULL)
+		log_line(LOG_ERR, "user=%s uid=%u gid=%u gets no session: %s", u->name, u->uid,
+			u->gid, why);
+	return why == NULL;
+}
+
+static void start(struct spawner *s, const struct restante_user *u, struct client *c)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		child_run(s, u, c);
+	if (pid == -1)
+		log_line(LOG_ERR, "user=%s gets no session: fork: %m", u->name);
+	else
+		children_add(&s->children, pid, u->name, c->ip, c->tls[0] == '\0');
+}
+
+void handover(struct spawner *s)
+{
+	struct client c;
+	struct restante_user user;
+	const char *attrs[USER_ATTRS];
+	const unsigned char *ticket = get_client(&s->msg, &c);
+
+	if (!msg_end(&s->msg))
+		return;
+	if (!grants_take(&s->grants, ticket, clock_ms(), &s->grant)) {
+		grants_read(s);
+		if (!grants_take(&s->grants, ticket, clock_ms(), &s->grant)) {
+			log_line(LOG_ERR,
+				"login handed over a client without a valid ticket: ip=%s", c.ip);
+			close(c.fd);
+			return;
+		}
+	}
+	msg_get_user(&s->grant, &user, attrs, USER_ATTRS);
+	if (may_have_session(s, &user))
+		start(s, &user, &c);
+	close(c.fd);
+}

@@ -1,0 +1,48 @@
+/* Addresses to listen on. */
+#ifndef SYS_LISTEN_H
+#define SYS_LISTEN_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <netinet/in.h>
+
+struct listen_address {
+	union {
+		struct sockaddr sa;
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6;
+	} addr;
+	socklen_t len;
+	int tls;  /* "/tls" at the end: TLS from the first octet */
+	int both; /* "*": one IPv6 socket that takes IPv4 too */
+};
+
+/* Parses "192.0.2.1:110", "[::]:995/tls", "*:110". 0, or -1 with *why, a constant text: what was
+ * expected. Port 0 (any free one) is for tests. */
+int listen_parse(const char *text, struct listen_address *out, const char **why);
+/* A bound, listening, non-blocking socket; connections inherit TCP_NODELAY from it. -1 with errno.
+ * "*" falls back to IPv4 where there is no IPv6. */
+int listen_open(const struct listen_address *, int backlog);
+
+/* Sockets that systemd passed (LISTEN_FDS); fills fds with up to cap, returns how many. Marks them
+ * close-on-exec and removes the variables from the environment. */
+size_t listen_inherited(int *fds, size_t cap);
+/* 1 when both mean the same socket; tls does not matter. */
+int listen_same(const struct listen_address *, const struct listen_address *);
+/* 1 when fd is a socket bound to that address. */
+int listen_is(int fd, const struct listen_address *);
+
+/* Several processes wait for one listener, each with an event library that knows no EPOLLEXCLUSIVE
+ * and does not tell its epoll descriptor. Makes the registration of fd in this process's epoll an
+ * exclusive one, so that a connection wakes one process and not all; the event's data is fd, as
+ * before. Returns the epoll descriptor, or -1 where fd is in none: then nothing has changed. */
+int listen_exclusive(int fd);
+/* Of the processes that are idle the kernel wakes always the one that has waited longest, even if
+ * it has just taken a connection. Puts this one behind the others. */
+void listen_yield(int epfd, int fd);
+/* Takes one connection: non-blocking, close-on-exec. -1 with errno (EAGAIN: another process was
+ * faster). */
+int listen_accept(int fd, struct sockaddr_storage *from, socklen_t *len);
+
+#endif

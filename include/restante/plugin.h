@@ -1,0 +1,272 @@
+/* restante/plugin.h - the interface between Restante's core and its storage and auth plugins.
+ *
+ * A plugin is a shared object that exports one constant structure, defined with RESTANTE_PLUGIN().
+ * It links with libc and with whatever libraries it likes, and never with the core: everything
+ * that the core offers arrives in a struct restante_host.
+ *
+ * What a plugin may count on:
+ *
+ *  - The entry is constant data. The core checks a configuration and prints help without calling
+ *    the plugin. The major version of the interface is part of the symbol's name.
+ *  - Structures grow at the end only; members are never reordered, resized or given a new meaning.
+ *    Who allocates a structure sets .size; who reads a member that was added after 1.0 tests
+ *    RESTANTE_HAS first, who writes one tests RESTANTE_FITS. 0 or NULL in a member always means
+ *    "as before". Experiments go through ext("name/1"), never through the tail of a structure.
+ *  - No call is made from a second thread, none from a signal handler, and no plugin is unloaded.
+ *
+ * Where calls are made:
+ *
+ *   [check]  the configuration checker: no privileges, no I/O
+ *   [auth]   an auth worker, one request at a time; the worker is killed at its deadline
+ *   [sess]   one POP3 session          } as the mailbox's owner, after fork, uid drop and sandbox;
+ *   [dlv]    one delivery              } these may block on disk or network until left_ms() is 0
+ *   [mnt]    maintenance (restantectl) }
+ *
+ * Ownership: what the core passes to a call dies when the call returns, except where it says
+ * otherwise. What a plugin returns comes from host->alloc, is constant, or is owned by the handle
+ * and stays valid until close(). Strings end with NUL. All times are seconds since the epoch, all
+ * sizes octets.
+ */
+#ifndef RESTANTE_PLUGIN_H
+#define RESTANTE_PLUGIN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define RESTANTE_MAGIC 0x52535431u /* "RST1" */
+#define RESTANTE_MINOR 0u	   /* of the interface that this header describes */
+
+/* Does the structure that s points to reach as far as member m, and is the member set? */
+#define RESTANTE_FITS(s, m) ((s)->size >= (size_t)((const char *)&(s)->m - (const char *)(s)) + sizeof((s)->m))
+#define RESTANTE_HAS(s, m) (RESTANTE_FITS(s, m) && (s)->m)
+
+/* What a call returns. Every value below 0 leaves the mailbox as it was. */
+enum restante_result {
+	RESTANTE_OK = 0,
+	RESTANTE_TEMP = -1, /* the backend is down, try again later   -> -ERR [SYS/TEMP] */
+	RESTANTE_PERM = -2, /* an administrator must act              -> -ERR [SYS/PERM] */
+	RESTANTE_BUSY = -3, /* another session holds the mailbox      -> -ERR [IN-USE] */
+	RESTANTE_DENY = -4, /* wrong secret or no such user           -> -ERR [AUTH] */
+	RESTANTE_GONE = -5, /* the message exists no longer */
+	RESTANTE_NONE = -6, /* not known here: the core asks the next auth plugin */
+	RESTANTE_FULL = -7  /* over quota or disk full (deliveries, notes) */
+};
+
+/* --- settings ---------------------------------------------------------------------------------
+ *
+ * The table of settings is what the core validates a configuration against, what restantectl(8)
+ * prints as help, and what the sandbox is derived from.
+ */
+enum restante_type {
+	RESTANTE_BOOL = 1, /* yes | no */
+	RESTANTE_INT,	   /* range "1..100" */
+	RESTANTE_SIZE,	   /* octets: "64MB", "4k"; num() gives octets */
+	RESTANTE_SECONDS,  /* "10min", "36h"; num() gives seconds */
+	RESTANTE_STRING,   /* range NULL, or the largest length as "..64" */
+	RESTANTE_PATH,	   /* ~ is the user's home, %u user, %n local part, %d domain, %h home */
+	RESTANTE_ENUM,	   /* range "none|fcntl|dotlock" */
+	RESTANTE_SECRET	   /* as STRING, never printed or logged */
+};
+
+enum restante_setting_flag {
+	RESTANTE_REQUIRED = 1, /* has no usable default */
+	RESTANTE_PER_USER = 2, /* an auth record may override it */
+	/* What a PATH opens in the sandbox: by default the file or folder itself, for reading and
+	 * writing. The rest of the file system stays closed. */
+	RESTANTE_READ_ONLY = 4,
+	RESTANTE_FOLDER = 8,   /* a folder with all below it; made, mode 0700, where it is missing */
+	RESTANTE_IN_FOLDER = 16 /* a file; the folder that holds it is opened too (lock files, rename) */
+};
+
+struct restante_setting {
+	const char *name;     /* unique in the plugin */
+	uint32_t type;	      /* enum restante_type */
+	uint32_t flags;	      /* enum restante_setting_flag */
+	const char *fallback; /* the default, as written in the file; NULL = unset ("" or 0) */
+	const char *doc;      /* one line; printed by the tools */
+	const char *range;    /* see enum restante_type; NULL = any */
+};
+
+/* --- what the core offers ---------------------------------------------------------------------
+ *
+ * The structure and what it points to stay valid until close() of the handle it was given to.
+ */
+struct restante_host {
+	uint32_t size, minor;
+	void *c; /* first argument of each call */
+
+	/* One line for the log, without a newline; syslog's priorities. Never blocks for long. */
+	void (*log)(void *c, int syslog_priority, const char *fmt, ...)
+#if defined(__GNUC__)
+		__attribute__((format(printf, 3, 4)))
+#endif
+		;
+	/* The value of one of the plugin's own settings: validated, the default and the user's
+	 * override applied, ~ and % expanded. An unknown name gives "" and 0 and a line in the log. */
+	const char *(*str)(void *c, const char *setting);
+	int64_t (*num)(void *c, const char *setting); /* BOOL 0/1, INT, SIZE octets, SECONDS, ENUM index */
+	/* Zeroed memory that lives until close(); never NULL (the process ends when there is none). */
+	void *(*alloc)(void *c, size_t n);
+	/* Milliseconds until this call should have returned; 0 when the time is over. */
+	int64_t (*left_ms)(void *c);
+	/* The octets on the wire (RFC 1939 section 11: CRLF line ends, last line completed, before
+	 * dot-stuffing) of n stored octets. *state is 0 before the first piece of a message; a last
+	 * call with n == 0 gives what completing the last line adds (2 or 0). Bare CR, NUL and 8-bit
+	 * octets count as themselves. */
+	int64_t (*measure)(void *c, const void *p, size_t n, uint32_t *state);
+	/* An extension of the core by name, or NULL. */
+	const void *(*ext)(void *c, const char *id);
+};
+
+/* Whose mailbox: the result of authentication, the argument of a storage's open(). */
+struct restante_user {
+	uint32_t size, flags;
+	uint32_t uid, gid;
+	const char *name, *home;
+	const char *const *attrs; /* "setting", "value", ..., NULL: overrides from the auth record,
+				     "storage", "mbox", "storage-mbox.path", "/var/mail/%u"; or NULL */
+};
+
+/* --- storage ---------------------------------------------------------------------------------- */
+
+struct restante_message {
+	uint32_t size, flags; /* flags: 0 */
+	uint64_t key;	      /* the plugin's own handle, valid until close() */
+	uint64_t octets;      /* on the wire, before dot-stuffing: what LIST says (RFC 1939 section 5) */
+	int64_t received;     /* time of delivery; 0 = unknown */
+	const char *uid;      /* RFC 1939 section 7: 1..70 octets of 0x21..0x7e, unique in the mailbox, the
+				 same for ever. Stays valid until close() of the storage handle. */
+};
+
+enum restante_body_flag {
+	RESTANTE_BODY_CRLF = 1,	/* stored as sent: each line, the last one too, ends with CRLF */
+	RESTANTE_BODY_NODOT = 2 /* no line starts with a dot; with CRLF: the core may sendfile() it */
+};
+
+struct restante_body {
+	uint32_t size, flags; /* flags: enum restante_body_flag */
+	int32_t fd, pad;      /* a file to read from off, len octets; -1 = call read() */
+	uint64_t off, len;
+	uint64_t octets; /* on the wire, exactly. The core counts while it sends: a message that turns
+			    out shorter or longer is never ended as if it were whole. Differs from
+			    restante_message.octets only where that came from a hint that was wrong. */
+	void *b;
+	int64_t (*read)(void *b, void *buf, size_t n); /* octets; 0 = end; <0 = restante_result */
+	void (*release)(void *b); /* called once after a body() that returned OK; NULL = nothing to do */
+};
+
+enum restante_mode { RESTANTE_SESSION = 1, RESTANTE_DELIVER, RESTANTE_MAINTAIN };
+
+enum restante_task {
+	RESTANTE_CLEAN = 1,  /* remove what a crash left behind */
+	RESTANTE_CHECK = 2,  /* report damage to the log */
+	RESTANTE_REPAIR = 4  /* mend what can be mended without losing mail */
+};
+
+struct restante_storage {
+	uint32_t size, flags; /* flags: 0 */
+	/* [sess, dlv, mnt] Opens the user's mailbox. SESSION holds it against other sessions until
+	 * close() (BUSY after the plugin's own bounded wait); DELIVER does not wait for sessions.
+	 * On OK *st is the handle. On error nothing is held and close() is not called. */
+	int (*open)(const struct restante_host *, const struct restante_user *, uint32_t mode, void **st);
+	/* Ends the handle. Never deletes a message: a dropped connection loses nothing. */
+	void (*close)(void *st);
+	/* [sess, mnt] Calls each() for every message, oldest first, and stops with its value when
+	 * that is not 0. The same messages for each call on one handle. */
+	int (*list)(void *st, int (*each)(void *arg, const struct restante_message *), void *arg);
+	/* [sess, mnt] Opens one message. GONE when it has vanished. At most one body is open. */
+	int (*body)(void *st, uint64_t key, struct restante_body *out);
+	/* [sess, mnt] Deletes messages. OK = all are gone and that is on disk; a message that had
+	 * already vanished counts as deleted. On error some may be gone. */
+	int (*remove)(void *st, const uint64_t *keys, size_t n);
+	/* [dlv, mnt] One message: begin, data as often as needed, end. commit 0 drops it. OK of
+	 * put_end(1) = the message is on disk and will be seen by the next open. Data comes with the
+	 * line ends that it had; sender is the envelope's ("" = null sender). put_end is called once
+	 * after each put_begin that returned OK, also after an error of put_data (then with commit 0). */
+	int (*put_begin)(void *st, const char *sender, void **put);
+	int (*put_data)(void *put, const void *p, size_t n);
+	int (*put_end)(void *put, int commit);
+	/* [sess, mnt] Small named records (64 KiB) kept with the mailbox and replaced atomically. NONE =
+	 * no such record. *p stays valid until the next note_ call. n == 0 in put removes. May be NULL. */
+	int (*note_get)(void *st, const char *name, const void **p, size_t *n);
+	int (*note_put)(void *st, const char *name, const void *p, size_t n);
+	/* [mnt] Does the tasks of enum restante_task. May be NULL. */
+	int (*maintain)(void *st, uint32_t tasks);
+};
+
+/* --- auth ------------------------------------------------------------------------------------- */
+
+struct restante_request {
+	uint32_t size, flags; /* flags: 0 */
+	const char *user;     /* as the client gave it */
+	const char *service;  /* "pop3" */
+	const char *client_ip, *server_ip; /* numeric, "" = unknown */
+};
+
+/* RFC 5802 section 3: what a server stores for SCRAM. */
+struct restante_scram {
+	uint32_t size, iterations, salt_len, key_len;
+	const void *salt, *stored, *server;
+};
+
+/* [auth] Each call may be NULL: the plugin cannot do that. NONE = the user is not in this backend.
+ * DENY = the user or the secret is refused. TEMP = could not find out; never DENY for that. What
+ * out points to stays valid until the next call or close(). The core evens out the time that DENY
+ * takes; a plugin must not let it tell an unknown user from a wrong password either. */
+struct restante_auth {
+	uint32_t size, flags; /* flags: 0 */
+	int (*open)(const struct restante_host *, void **au);
+	void (*close)(void *au);
+	int (*verify)(void *au, const struct restante_request *, const char *password, struct restante_user *out);
+	int (*lookup)(void *au, const struct restante_request *, struct restante_user *out);
+	int (*scram)(void *au, const struct restante_request *, const char *hash, struct restante_scram *out);
+	int (*apop)(void *au, const struct restante_request *, const char **shared_secret);
+};
+
+/* --- the entry -------------------------------------------------------------------------------- */
+
+/* What the sandbox must leave open beyond the files that PATH settings name; `restantectl plugins`
+ * shows them to the administrator. */
+enum restante_needs {
+	RESTANTE_NEEDS_ROOT = 1,    /* auth only: the worker keeps uid 0 */
+	RESTANTE_NEEDS_NETWORK = 2,
+	RESTANTE_NEEDS_THREADS = 4,
+	RESTANTE_NEEDS_FORK = 8
+};
+
+struct restante_plugin {
+	uint32_t magic, size; /* these two never move: RESTANTE_MAGIC, sizeof(struct restante_plugin) */
+	uint32_t need_minor;  /* the oldest minor version of a core that the plugin can work with */
+	uint32_t setting_size; /* sizeof(struct restante_setting) */
+	uint32_t needs;	       /* enum restante_needs */
+	uint32_t nsettings;
+	const char *name;      /* "storage-maildir": also its file's name and its section's */
+	const char *version, *doc; /* of the plugin, free text; what it is, one line */
+	const struct restante_setting *settings;
+	const struct restante_storage *storage; /* either or both */
+	const struct restante_auth *auth;
+	/* [check] Looks at the settings together; logs what is wrong; OK or PERM. May be NULL. */
+	int (*check)(const struct restante_host *);
+	const void *(*ext)(const char *id); /* an extension of the plugin by name, or NULL; may be NULL */
+};
+
+#ifdef __cplusplus
+#define RESTANTE_LINKAGE extern "C"
+#else
+#define RESTANTE_LINKAGE extern
+#endif
+
+/* RESTANTE_PLUGIN(storage_maildir) = { ... };  The name is the file's with _ for -, the form that
+ * libltdl wants, so that the same source links statically. */
+#define RESTANTE_PLUGIN(mod)                                                          \
+	RESTANTE_LINKAGE const struct restante_plugin mod##_LTX_restante_plugin_v1;   \
+	__attribute__((visibility("default"))) const struct restante_plugin mod##_LTX_restante_plugin_v1
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,27 @@
+# restante-load (a load generator that checks every reply), restante-bounds (what the machine can do
+# at best), and `make bench`, which compares the servers; flags for it: make bench BENCH="--quick".
+EXTRA_PROGRAMS = restante-bounds
+check_PROGRAMS += restante-load
+restante_load_SOURCES = tests/bench/load.c tests/bench/load.h tests/bench/load_run.c \
+	tests/bench/load_conn.c tests/bench/load_mode.c tests/bench/load_reply.c \
+	tests/bench/load_self.c
+restante_load_CFLAGS = $(AM_CFLAGS) $(OPENSSL_CFLAGS)
+restante_load_LDADD = $(OPENSSL_LIBS)
+restante_bounds_SOURCES = tests/bench/bounds.c
+restante_bounds_CFLAGS = $(AM_CFLAGS) $(OPENSSL_CFLAGS)
+restante_bounds_LDADD = $(OPENSSL_LIBS)
+
+TESTS += tests/bench/load_test
+EXTRA_DIST += tests/bench/load_test tests/bench/bench.py tests/bench/rows.py \
+	tests/bench/mailboxes.py tests/bench/servers.py
+
+bench: all restante-load restante-bounds
+	python3 $(srcdir)/tests/bench/bench.py --tools $(builddir) $(BENCH)
+CLEANFILES += restante-bounds
+.PHONY: bench
+
+# encode-bench: the encoder beside memcpy().
+check_PROGRAMS += encode-bench
+encode_bench_SOURCES = tests/bench/encode_bench.c
+encode_bench_LDADD = core/pop3/libpop3.a
+

@@ -1,0 +1,62 @@
+# The libFuzzer targets: a few rows here for each, its seeds in seeds/<what>/.
+#
+# With --enable-fuzzers (clang) they are fuzzers: `./fuzz-<what> -max_total_time=60 DIR`. In every
+# other build replay.c is their main and make check runs each over its seeds.
+#
+# A target is fuzz_<what>.c, which defines LLVMFuzzerTestOneInput, and these rows:
+#
+#	FUZZ_TARGETS += fuzz-<what>
+#	fuzz_<what>_SOURCES = tests/fuzz/fuzz_<what>.c $(FUZZ_MAIN)
+#	fuzz_<what>_LDFLAGS = $(FUZZ_LINK)
+#	fuzz_<what>_LDADD = core/<folder>/lib<folder>.a core/base/libbase.a
+FUZZ_TARGETS =
+
+if FUZZERS
+FUZZ_MAIN =
+FUZZ_LINK = $(AM_LDFLAGS) -fsanitize=fuzzer
+else
+FUZZ_MAIN = tests/fuzz/replay.c
+FUZZ_LINK = $(AM_LDFLAGS)
+TESTS += $(FUZZ_TARGETS)
+endif
+
+FUZZ_TARGETS += fuzz-passwd
+fuzz_passwd_SOURCES = tests/fuzz/fuzz_passwd.c $(passwd_file_sources) $(FUZZ_MAIN)
+fuzz_passwd_LDFLAGS = $(FUZZ_LINK)
+fuzz_passwd_LDADD = $(passwd_file_libs)
+
+check_PROGRAMS += $(FUZZ_TARGETS)
+EXTRA_DIST += tests/fuzz/seeds tests/fuzz/replay.c
+
+FUZZ_TARGETS += fuzz-msg
+fuzz_msg_SOURCES = tests/fuzz/fuzz_msg.c $(FUZZ_MAIN)
+fuzz_msg_LDFLAGS = $(FUZZ_LINK)
+fuzz_msg_LDADD = core/ipc/libipc.a core/base/libbase.a
+
+FUZZ_TARGETS += fuzz-command
+fuzz_command_SOURCES = tests/fuzz/fuzz_command.c $(FUZZ_MAIN)
+fuzz_command_LDFLAGS = $(FUZZ_LINK)
+fuzz_command_LDADD = core/pop3/libpop3.a
+FUZZ_TARGETS += fuzz-encode
+fuzz_encode_SOURCES = tests/fuzz/fuzz_encode.c tests/unit/encode_reference.h $(FUZZ_MAIN)
+fuzz_encode_LDFLAGS = $(FUZZ_LINK)
+fuzz_encode_LDADD = core/pop3/libpop3.a
+FUZZ_TARGETS += fuzz-sasl
+fuzz_sasl_SOURCES = tests/fuzz/fuzz_sasl.c $(FUZZ_MAIN)
+fuzz_sasl_LDFLAGS = $(FUZZ_LINK)
+fuzz_sasl_LDADD = core/pop3/libpop3.a
+
+FUZZ_TARGETS += fuzz-mech
+fuzz_mech_SOURCES = tests/fuzz/fuzz_mech.c $(FUZZ_MAIN)
+fuzz_mech_LDFLAGS = $(FUZZ_LINK)
+fuzz_mech_LDADD = core/auth/libmech.a core/base/libbase.a $(CRYPTO_LIBS)
+
+FUZZ_TARGETS += fuzz-maildir-index
+fuzz_maildir_index_SOURCES = tests/fuzz/fuzz_maildir_index.c plugins/storage-maildir/index.c \
+	$(FUZZ_MAIN)
+fuzz_maildir_index_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/plugins/storage-maildir
+fuzz_maildir_index_LDFLAGS = $(FUZZ_LINK)
+FUZZ_TARGETS += fuzz-wire
+fuzz_wire_SOURCES = tests/fuzz/fuzz_wire.c $(FUZZ_MAIN)
+fuzz_wire_LDFLAGS = $(FUZZ_LINK)
+fuzz_wire_LDADD = core/conf/libconf.a core/sys/libsys.a core/base/libbase.a

@@ -1,0 +1,27 @@
+# The system tests: pytest, one server for each file. tap.py runs a file and prints TAP.
+#
+# `make check TESTS=tests/system/test_tls.py` runs one of them; /usr/bin/python3 -m pytest in this
+# folder works as well and takes the server from ../../build.
+SYSTEM_TESTS = \
+	tests/system/test_octets.py \
+	tests/system/test_commands.py \
+	tests/system/test_sessions.py \
+	tests/system/test_maildir.py \
+	tests/system/test_login.py \
+	tests/system/test_tls.py \
+	tests/system/test_limits.py \
+	tests/system/test_abuse.py \
+	tests/system/test_server.py \
+	tests/system/test_master.py \
+	tests/system/test_privileges.py \
+	tests/system/test_tools.py \
+	tests/system/test_clients.py \
+	tests/system/test_random.py \
+	tests/system/test_load.py
+
+PY_LOG_COMPILER = $(PYTEST) $(top_srcdir)/tests/system/tap.py
+EXTRA_DIST += $(SYSTEM_TESTS) tests/samples \
+	tests/system/tap.py tests/system/conftest.py tests/system/restante.py
+if HAVE_PYTEST
+TESTS += $(SYSTEM_TESTS)
+endif
