@@ -17,6 +17,7 @@ EXTRA_DIST += tests/bench/load_test tests/bench/bench.py tests/bench/rows.py \
 
 bench: all restante-load restante-bounds
 	python3 $(srcdir)/tests/bench/bench.py --tools $(builddir) $(BENCH)
+	python3 $(srcdir)/tests/bench/mbox.py --tools $(builddir) $(BENCH)
 CLEANFILES += restante-bounds
 .PHONY: bench
 
@@ -25,3 +26,8 @@ check_PROGRAMS += encode-bench
 encode_bench_SOURCES = tests/bench/encode_bench.c
 encode_bench_LDADD = core/pop3/libpop3.a
 
+# mbox files alone, with popa3d beside Dovecot.
+EXTRA_DIST += tests/bench/mbox.py
+bench-mbox: all restante-load
+	python3 $(srcdir)/tests/bench/mbox.py --tools $(builddir) $(BENCH)
+.PHONY: bench-mbox

@@ -3,7 +3,8 @@ check_PROGRAMS += storage-step
 storage_step_SOURCES = tests/faults/storage_step.c tests/unit/plugin_host.c tests/unit/plugin_host.h
 storage_step_LDADD = -ldl
 
-FAULT_TESTS = tests/faults/test_storage.py tests/faults/test_session.py
+FAULT_TESTS = tests/faults/test_storage.py tests/faults/test_session.py \
+	tests/faults/test_mbox.py
 EXTRA_DIST += $(FAULT_TESTS) tests/faults/faults.py
 # Not with sanitizers: their own system calls would be disturbed too.
 if HAVE_PYTEST

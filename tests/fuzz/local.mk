@@ -60,3 +60,20 @@ FUZZ_TARGETS += fuzz-wire
 fuzz_wire_SOURCES = tests/fuzz/fuzz_wire.c $(FUZZ_MAIN)
 fuzz_wire_LDFLAGS = $(FUZZ_LINK)
 fuzz_wire_LDADD = core/conf/libconf.a core/sys/libsys.a core/base/libbase.a
+
+FUZZ_TARGETS += fuzz-mbox-index
+fuzz_mbox_index_SOURCES = tests/fuzz/fuzz_mbox_index.c plugins/storage-mbox/index.c $(FUZZ_MAIN)
+fuzz_mbox_index_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/plugins/storage-mbox
+fuzz_mbox_index_LDFLAGS = $(FUZZ_LINK)
+
+FUZZ_TARGETS += fuzz-mbox-scan
+fuzz_mbox_scan_SOURCES = tests/fuzz/fuzz_mbox_scan.c tests/unit/plugin_host.c tests/unit/plugin_host.h \
+	$(storage_mbox_sources) $(FUZZ_MAIN)
+fuzz_mbox_scan_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/plugins/storage-mbox -DVERSION='"$(VERSION)"'
+fuzz_mbox_scan_LDFLAGS = $(FUZZ_LINK)
+FUZZ_TARGETS += fuzz-mbox-journal
+fuzz_mbox_journal_SOURCES = tests/fuzz/fuzz_mbox_journal.c tests/unit/plugin_host.c \
+	tests/unit/plugin_host.h $(storage_mbox_sources) $(FUZZ_MAIN)
+fuzz_mbox_journal_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/plugins/storage-mbox \
+	-DVERSION='"$(VERSION)"'
+fuzz_mbox_journal_LDFLAGS = $(FUZZ_LINK)

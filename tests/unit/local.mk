@@ -128,6 +128,49 @@ grants_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 grants_test_LDADD = core/ipc/libipc.a core/base/libbase.a $(CMOCKA_LIBS)
 endif
 
+# storage-mbox.
+mbox_tests = mbox_pure_test mbox_pure_1_test mbox_pure_0_test mbox_read_test mbox_uidl_test \
+	mbox_cache_test mbox_lock_test mbox_change_test
+check_PROGRAMS += $(mbox_tests)
+TESTS += $(mbox_tests)
+mbox_box_sources = tests/unit/mbox_box.c tests/unit/mbox_box.h \
+	tests/unit/plugin_host.c tests/unit/plugin_host.h $(storage_mbox_sources)
+mbox_box_cppflags = $(AM_CPPFLAGS) -DVERSION='"$(VERSION)"'
+mbox_lock_test_SOURCES = tests/unit/mbox_lock_test.c $(mbox_box_sources)
+mbox_lock_test_CPPFLAGS = $(mbox_box_cppflags) -I$(top_srcdir)/plugins/storage-mbox
+mbox_lock_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+mbox_lock_test_LDADD = $(CMOCKA_LIBS)
+mbox_change_test_SOURCES = tests/unit/mbox_change_test.c $(mbox_box_sources)
+mbox_change_test_CPPFLAGS = $(mbox_box_cppflags)
+mbox_change_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+mbox_change_test_LDADD = $(CMOCKA_LIBS)
+mbox_read_test_SOURCES = tests/unit/mbox_read_test.c $(mbox_box_sources)
+mbox_read_test_CPPFLAGS = $(mbox_box_cppflags)
+mbox_read_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+mbox_read_test_LDADD = $(CMOCKA_LIBS)
+mbox_pure_sources = tests/unit/mbox_pure_test.c plugins/storage-mbox/from.c \
+	plugins/storage-mbox/lines.c plugins/storage-mbox/quote.c plugins/storage-mbox/sip.c
+mbox_pure_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/plugins/storage-mbox
+mbox_pure_test_SOURCES = $(mbox_pure_sources)
+mbox_pure_test_CPPFLAGS = $(mbox_pure_cppflags)
+mbox_pure_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+mbox_pure_test_LDADD = $(CMOCKA_LIBS)
+mbox_pure_1_test_SOURCES = $(mbox_pure_sources)
+mbox_pure_1_test_CPPFLAGS = $(mbox_pure_cppflags) -DLINES_LEVEL=1
+mbox_pure_1_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+mbox_pure_1_test_LDADD = $(CMOCKA_LIBS)
+mbox_pure_0_test_SOURCES = $(mbox_pure_sources)
+mbox_pure_0_test_CPPFLAGS = $(mbox_pure_cppflags) -DLINES_LEVEL=0
+mbox_pure_0_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+mbox_pure_0_test_LDADD = $(CMOCKA_LIBS)
+mbox_uidl_test_SOURCES = tests/unit/mbox_uidl_test.c $(mbox_box_sources)
+mbox_uidl_test_CPPFLAGS = $(mbox_box_cppflags)
+mbox_uidl_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+mbox_uidl_test_LDADD = $(CMOCKA_LIBS)
+mbox_cache_test_SOURCES = tests/unit/mbox_cache_test.c $(mbox_box_sources)
+mbox_cache_test_CPPFLAGS = $(mbox_box_cppflags) -I$(top_srcdir)/plugins/storage-mbox
+mbox_cache_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+mbox_cache_test_LDADD = $(CMOCKA_LIBS)
 
 # storage-maildir.
 maildir_tests = maildir_names_test maildir_index_test maildir_list_test maildir_cache_test \
