@@ -79,7 +79,10 @@ enum restante_setting_flag {
 	 * writing. The rest of the file system stays closed. */
 	RESTANTE_READ_ONLY = 4,
 	RESTANTE_FOLDER = 8,   /* a folder with all below it; made, mode 0700, where it is missing */
-	RESTANTE_IN_FOLDER = 16 /* a file; the folder that holds it is opened too (lock files, rename) */
+	RESTANTE_IN_FOLDER = 16, /* a file; the folder that holds it is opened too (lock files, rename) */
+	/* { "one", "two" } in the file; type and range are those of each item. fallback and an auth
+	 * record's override have the items with one space between them. */
+	RESTANTE_LIST = 32
 };
 
 struct restante_setting {
@@ -120,15 +123,27 @@ struct restante_host {
 	int64_t (*measure)(void *c, const void *p, size_t n, uint32_t *state);
 	/* An extension of the core by name, or NULL. */
 	const void *(*ext)(void *c, const char *id);
+	/* The items of a LIST, ended by NULL; str() has them with one space between them. */
+	const char *const *(*list)(void *c, const char *setting);
+};
+
+enum restante_user_flag {
+	/* Only the name is known (a token, a certificate): the core asks the auth plugins' lookup()
+	 * for the rest. */
+	RESTANTE_USER_NAME_ONLY = 1
 };
 
 /* Whose mailbox: the result of authentication, the argument of a storage's open(). */
 struct restante_user {
-	uint32_t size, flags;
+	uint32_t size, flags; /* flags: enum restante_user_flag */
 	uint32_t uid, gid;
 	const char *name, *home;
 	const char *const *attrs; /* "setting", "value", ..., NULL: overrides from the auth record,
 				     "storage", "mbox", "storage-mbox.path", "/var/mail/%u"; or NULL */
+	/* [auth] Another value whenever one of the user's secrets has changed, so that the core may
+	 * remember for a while that a password was right; 0 = not known. The same from verify() and
+	 * lookup(). */
+	uint64_t stamp;
 };
 
 /* --- storage ---------------------------------------------------------------------------------- */
@@ -164,7 +179,19 @@ enum restante_mode { RESTANTE_SESSION = 1, RESTANTE_DELIVER, RESTANTE_MAINTAIN }
 enum restante_task {
 	RESTANTE_CLEAN = 1,  /* remove what a crash left behind */
 	RESTANTE_CHECK = 2,  /* report damage to the log */
-	RESTANTE_REPAIR = 4  /* mend what can be mended without losing mail */
+	RESTANTE_REPAIR = 4, /* mend what can be mended without losing mail */
+	RESTANTE_COMPACT = 8 /* give back the space of deleted mail */
+};
+
+/* One message to deliver. */
+struct restante_put {
+	uint32_t size, flags; /* flags: 0 */
+	const char *sender;   /* of the envelope; "" = null sender */
+	/* What the message had in another storage, to be kept if the storage can: the UIDL as in
+	 * restante_message, NULL = the storage's own choice; time of delivery, 0 = now. A storage
+	 * that cannot keep a UIDL gives its own; list() tells. */
+	const char *uid;
+	int64_t received;
 };
 
 struct restante_storage {
@@ -185,25 +212,30 @@ struct restante_storage {
 	int (*remove)(void *st, const uint64_t *keys, size_t n);
 	/* [dlv, mnt] One message: begin, data as often as needed, end. commit 0 drops it. OK of
 	 * put_end(1) = the message is on disk and will be seen by the next open. Data comes with the
-	 * line ends that it had; sender is the envelope's ("" = null sender). put_end is called once
-	 * after each put_begin that returned OK, also after an error of put_data (then with commit 0). */
-	int (*put_begin)(void *st, const char *sender, void **put);
+	 * line ends that it had. put_end is called once after each put_begin that returned OK, also
+	 * after an error of put_data (then with commit 0). */
+	int (*put_begin)(void *st, const struct restante_put *, void **put);
 	int (*put_data)(void *put, const void *p, size_t n);
 	int (*put_end)(void *put, int commit);
 	/* [sess, mnt] Small named records (64 KiB) kept with the mailbox and replaced atomically. NONE =
 	 * no such record. *p stays valid until the next note_ call. n == 0 in put removes. May be NULL. */
 	int (*note_get)(void *st, const char *name, const void **p, size_t *n);
 	int (*note_put)(void *st, const char *name, const void *p, size_t n);
-	/* [mnt] Does the tasks of enum restante_task. May be NULL. */
+	/* [mnt] Does the tasks of enum restante_task. PERM = there is damage, and the log says which;
+	 * after REPAIR: that it could not mend. May be NULL. */
 	int (*maintain)(void *st, uint32_t tasks);
 };
 
 /* --- auth ------------------------------------------------------------------------------------- */
 
+enum restante_request_flag {
+	RESTANTE_REQUEST_TLS = 1 /* the client's connection is encrypted */
+};
+
 struct restante_request {
-	uint32_t size, flags; /* flags: 0 */
+	uint32_t size, flags; /* flags: enum restante_request_flag */
 	const char *user;     /* as the client gave it */
-	const char *service;  /* "pop3" */
+	const char *service;  /* "pop3", "deliver" */
 	const char *client_ip, *server_ip; /* numeric, "" = unknown */
 };
 
@@ -225,6 +257,10 @@ struct restante_auth {
 	int (*lookup)(void *au, const struct restante_request *, struct restante_user *out);
 	int (*scram)(void *au, const struct restante_request *, const char *hash, struct restante_scram *out);
 	int (*apop)(void *au, const struct restante_request *, const char **shared_secret);
+	/* RFC 7628: a bearer token of at most 16 KiB. request->user is whom the client wants to be,
+	 * or "". NONE = not a token of this plugin's issuer. out->name is set, the rest may be left to
+	 * lookup() by RESTANTE_USER_NAME_ONLY. */
+	int (*token)(void *au, const struct restante_request *, const char *token, struct restante_user *out);
 };
 
 /* --- the entry -------------------------------------------------------------------------------- */

@@ -77,12 +77,12 @@ int write_all(int fd, const void *p, size_t n)
 	return 0;
 }
 
-int maildir_put_begin(void *st, const char *sender, void **out)
+int maildir_put_begin(void *st, const struct restante_put *what, void **out)
 {
 	struct maildir *md = st;
 	struct put *put = malloc(sizeof(*put));
 
-	(void)sender; /* has no place in a Maildir */
+	(void)what; /* the sender has no place in a Maildir */
 	if (!put) {
 		errno = ENOMEM;
 		return failed(md, "write to", "tmp");

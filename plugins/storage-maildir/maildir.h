@@ -144,7 +144,7 @@ int find_again(struct maildir *, const struct index_entry *, char path[PATH_LEN 
 
 /* --- remove.c, deliver.c, notes.c, maintain.c: the rest of struct restante_storage --- */
 int maildir_remove(void *, const uint64_t *keys, size_t n);
-int maildir_put_begin(void *, const char *sender, void **put);
+int maildir_put_begin(void *, const struct restante_put *, void **put);
 int maildir_put_data(void *put, const void *, size_t n);
 int maildir_put_end(void *put, int commit);
 int maildir_note_get(void *, const char *name, const void **, size_t *n);

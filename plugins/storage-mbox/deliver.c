@@ -1,8 +1,9 @@
 /* deliver.c - new messages, appended to the file.
  *
- * A message arrives in a draft in the state folder, already in the form that it will have in the mbox;
- * so the file is not locked while a sender is slow. At the end the draft becomes a journal and is
- * appended under lock. What a crash or a full disk leaves of it is undone, by the next who comes. */
+ * A message arrives in a draft in the state folder, already in the form that it will have in the
+ * mbox; so the file is not locked while a sender is slow. At the end the draft becomes a journal
+ * and is appended under lock. What a crash or a full disk leaves of it is undone, by the next who
+ * comes. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -20,8 +21,8 @@
 
 enum { SENDER_LEN = 255, ENDS = 2 };
 
-/* Where in a line the message is, as far as quoting needs to know: in its middle, or so many octets of
- * "From " behind its beginning, which are not in the draft yet. */
+/* Where in a line the message is, as far as quoting needs to know: in its middle, or so many octets
+ * of "From " behind its beginning, which are not in the draft yet. */
 enum place { IN_LINE = -1, LINE_START = 0 };
 
 static const char from[] = "From ";
@@ -46,23 +47,23 @@ static void sender_word(const char *sender, char word[SENDER_LEN + 1])
 		memcpy(word, "MAILER-DAEMON", sizeof("MAILER-DAEMON"));
 }
 
-/* The line ends that may have to come first, of which the journal skips what it does not need; and the
- * From_ line. RFC 4155: its time is UTC. */
-static int put_from(struct put *put, const char *sender)
+/* The line ends that may have to come first, of which the journal skips what it does not need; and
+ * the From_ line. RFC 4155: its time is UTC. */
+static int put_from(struct put *put, const struct restante_put *what)
 {
 	char word[SENDER_LEN + 1], date[64], line[SENDER_LEN + 80];
-	time_t now = time(NULL);
+	time_t when = what->received != 0 ? (time_t)what->received : time(NULL);
 	struct tm tm;
 	int n;
 
-	sender_word(sender, word);
-	gmtime_r(&now, &tm);
+	sender_word(what->sender, word);
+	gmtime_r(&when, &tm);
 	asctime_r(&tm, date);
 	n = snprintf(line, sizeof(line), "\n\nFrom %s %s", word, date);
 	return draft_add(put->mb, &put->draft, line, (size_t)n);
 }
 
-int mbox_put_begin(void *st, const char *sender, void **out)
+int mbox_put_begin(void *st, const struct restante_put *what, void **out)
 {
 	struct mbox *mb = st;
 	struct put *put = calloc(1, sizeof(*put));
@@ -74,7 +75,7 @@ int mbox_put_begin(void *st, const char *sender, void **out)
 	put->place = LINE_START;
 	bad = draft_begin(mb, &put->draft);
 	if (!bad) {
-		bad = put_from(put, sender);
+		bad = put_from(put, what);
 		if (bad)
 			draft_drop(mb, &put->draft);
 	}
@@ -185,15 +186,16 @@ static int check_file(struct mbox *mb)
 	if (mb->fd < 0 || lstat(mb->path, &there) || fstat(mb->fd, &here))
 		return mbox_failed(mb, "open", NULL);
 	if (!S_ISREG(there.st_mode) || there.st_ino != here.st_ino || there.st_dev != here.st_dev) {
-		mb->host->log(mb->host->c, LOG_ERR, "%s: expected a file, not a symbolic link", mb->path);
+		mb->host->log(
+			mb->host->c, LOG_ERR, "%s: expected a file, not a symbolic link", mb->path);
 		return RESTANTE_PERM;
 	}
 	errno = EACCES;
 	return mb->writable ? RESTANTE_OK : mbox_failed(mb, "write to", NULL);
 }
 
-/* How many of the two line ends are there: what the file ends with must be a whole line, and a blank
- * one. */
+/* How many of the two line ends are there: what the file ends with must be a whole line, and a
+ * blank one. */
 static int ends_there(struct mbox *mb, uint64_t size, uint64_t *there)
 {
 	char end[3];
@@ -228,7 +230,8 @@ static int append(struct put *put)
 		draft_drop(mb, &put->draft);
 		return bad;
 	}
-	bad = draft_name(mb, &put->draft, JOURNAL_APPEND, (uint64_t)st.st_size, (uint64_t)st.st_size, there);
+	bad = draft_name(
+		mb, &put->draft, JOURNAL_APPEND, (uint64_t)st.st_size, (uint64_t)st.st_size, there);
 	if (bad) { /* nothing was done yet, and nothing shall be */
 		journal_remove(mb);
 		return bad;

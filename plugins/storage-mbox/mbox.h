@@ -165,7 +165,7 @@ bool journal_left(struct mbox *);
 
 /* --- remove.c, deliver.c, notes.c, maintain.c: the rest of struct restante_storage --- */
 int mbox_remove(void *, const uint64_t *keys, size_t n);
-int mbox_put_begin(void *, const char *sender, void **put);
+int mbox_put_begin(void *, const struct restante_put *, void **put);
 int mbox_put_data(void *put, const void *, size_t n);
 int mbox_put_end(void *put, int commit);
 int mbox_note_get(void *, const char *name, const void **, size_t *n);

@@ -9,8 +9,8 @@
  *	maintain	clean, check and repair
  *	note [TEXT]	writes the note "test", or prints it
  *
- * Exit status: 0 = the plugin said OK, otherwise 10 - its result (11 = TEMP ...); 2 = wrong use, 3 = the
- * plugin broke a promise (a body that is not as long as it says). */
+ * Exit status: 0 = the plugin said OK, otherwise 10 - its result (11 = TEMP ...); 2 = wrong use, 3
+ *= the plugin broke a promise (a body that is not as long as it says). */
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -133,6 +133,7 @@ static int deliver(struct step *s)
 {
 	char buf[3000]; /* several put_data() for a message of some size */
 	int fd = open(s->uids[0], O_RDONLY), bad;
+	const struct restante_put from = plugin_host_from("sender@example.org");
 	ssize_t n = 0;
 	void *put;
 
@@ -141,7 +142,7 @@ static int deliver(struct step *s)
 	bad = open_mailbox(s, RESTANTE_DELIVER);
 	if (bad)
 		return bad;
-	bad = s->storage->put_begin(s->mailbox, "sender@example.org", &put);
+	bad = s->storage->put_begin(s->mailbox, &from, &put);
 	if (!bad) { /* as a delivery agent does it */
 		while (!bad && (n = read(fd, buf, sizeof(buf))) > 0)
 			bad = s->storage->put_data(put, buf, (size_t)n);

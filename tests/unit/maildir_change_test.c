@@ -74,13 +74,14 @@ static void a_lock_file_that_cannot_be_one_keeps_nobody_out_and_not_two_in(void 
 
 static void a_delivery_does_not_wait_for_a_session(void **state)
 {
+	const struct restante_put from_nobody = plugin_host_from("");
 	struct session first, second = {0};
 	void *one;
 
 	(void)state;
 	begin(&first);
 	assert_int_equal(try_open(&second, RESTANTE_DELIVER), RESTANTE_OK);
-	assert_int_equal(storage->put_begin(second.st, "", &one), RESTANTE_OK);
+	assert_int_equal(storage->put_begin(second.st, &from_nobody, &one), RESTANTE_OK);
 	assert_int_equal(storage->put_data(one, "x\n", 2), RESTANTE_OK);
 	assert_int_equal(storage->put_end(one, 1), RESTANTE_OK);
 	end(&second);

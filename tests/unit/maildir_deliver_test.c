@@ -15,8 +15,9 @@
 
 static int deliver(struct session *s, const char *text_of, size_t len, int commit)
 {
+	const struct restante_put from = plugin_host_from("a@b");
 	void *one;
-	int bad = storage->put_begin(s->st, "a@b", &one);
+	int bad = storage->put_begin(s->st, &from, &one);
 
 	for (size_t at = 0, n; !bad && at < len; at += n) {
 		n = len - at < 7000 ? len - at : 7000;

@@ -33,13 +33,14 @@ static const char *file(void)
 /* In pieces of that length. */
 static int deliver(const char *sender, const char *octets, size_t piece, int commit)
 {
+	const struct restante_put from = plugin_host_from(sender);
 	size_t len = strlen(octets);
 	struct session s;
 	void *p;
 	int bad;
 
 	assert_int_equal(try_open(&s, RESTANTE_DELIVER), RESTANTE_OK);
-	bad = storage->put_begin(s.st, sender, &p);
+	bad = storage->put_begin(s.st, &from, &p);
 	assert_int_equal(bad, RESTANTE_OK);
 	for (size_t at = 0; at < len && !bad; at += piece)
 		bad = storage->put_data(p, octets + at, len - at < piece ? len - at : piece);
@@ -89,7 +90,8 @@ static void what_is_delivered_is_what_is_read(void **state)
 	arrives(A);
 	arrives("");
 	arrives("Subject: x\r\n\r\nFrom a\r\n\r\nFrom b Mon Nov 23 01:30:09 2026\r\n");
-	arrives("From a\n>From b\n>>From c\nFro\nFrom\n>>> From\n\nFrom d Mon Nov 23 01:30:09 2026\n\n\n");
+	arrives("From a\n>From b\n>>From c\nFro\nFrom\n>>> From\n\nFrom d Mon Nov 23 01:30:09 "
+		"2026\n\n\n");
 	arrives(">>>>>>>>>>>>>>>>>>>From \nFFrom From \n>\n");
 }
 
@@ -148,7 +150,8 @@ static void a_file_that_may_not_grow_stays_as_it_was(void **state)
 	put(MBOX, FROM A "\n");
 	for (int i = 0; i < 400; i++)
 		append(MBOX, FROM A "\n");
-	limit = (struct rlimit){.rlim_cur = 401 * strlen(FROM A "\n") + 20, .rlim_max = before.rlim_max};
+	limit = (struct rlimit){
+		.rlim_cur = 401 * strlen(FROM A "\n") + 20, .rlim_max = before.rlim_max};
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 	assert_int_equal(deliver("", B, 1000, 1), RESTANTE_FULL);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
@@ -224,7 +227,8 @@ static void a_message_that_others_moved_is_found_and_one_that_vanished_is_delete
 	put(MBOX, FROM A "\n" FROM B "\n" FROM C "\n");
 	begin(&s);
 	put(MBOX, FROM B "\n" FROM C "\n");
-	assert_int_equal(storage->remove(s.st, (uint64_t[]){s.m[0].key, s.m[2].key}, 2), RESTANTE_OK);
+	assert_int_equal(
+		storage->remove(s.st, (uint64_t[]){s.m[0].key, s.m[2].key}, 2), RESTANTE_OK);
 	end(&s);
 	assert_string_equal(file(), FROM B "\n");
 }
@@ -321,7 +325,8 @@ static void random_rounds_lose_nothing_and_keep_uidls(void **state)
 		for (unseen = 0; n < 40 && unseen < 4; unseen++) { /* some are the same */
 			struct known *k = &known[n + unseen];
 
-			snprintf(k->text, sizeof(k->text), "Subject: %d\n\n>From %d\n", rand() % 9, rand() % 2);
+			snprintf(k->text, sizeof(k->text), "Subject: %d\n\n>From %d\n", rand() % 9,
+				rand() % 2);
 			assert_int_equal(deliver("", k->text, 5, 1), RESTANTE_OK);
 		}
 		begin(&s);

@@ -223,7 +223,8 @@ static void a_setting_that_cannot_be_is_refused(void **state)
 	plugin_host_init(&host, &storage_mbox_LTX_restante_plugin_v1, values);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		values[LOCKS] = bad[i];
-		assert_int_equal(storage_mbox_LTX_restante_plugin_v1.check(&host.api), RESTANTE_PERM);
+		assert_int_equal(
+			storage_mbox_LTX_restante_plugin_v1.check(&host.api), RESTANTE_PERM);
 		gets(RESTANTE_PERM);
 	}
 	values[LOCKS] = "flock, dotlock fcntl";
@@ -288,6 +289,7 @@ enum { PROCESSES = 4, ROUNDS = 25 };
 
 static void deliver_some(int who)
 {
+	const struct restante_put from_nobody = plugin_host_from("");
 	struct session s;
 	char one[64];
 	void *p;
@@ -296,8 +298,8 @@ static void deliver_some(int who)
 		_exit(1);
 	for (int i = 0; i < ROUNDS; i++) {
 		snprintf(one, sizeof(one), "Subject: %d\n\n%d\n", who, i);
-		if (storage->put_begin(s.st, "", &p) || storage->put_data(p, one, strlen(one)) ||
-			storage->put_end(p, 1))
+		if (storage->put_begin(s.st, &from_nobody, &p) ||
+			storage->put_data(p, one, strlen(one)) || storage->put_end(p, 1))
 			_exit(2);
 	}
 	end(&s);

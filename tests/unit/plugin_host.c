@@ -152,6 +152,11 @@ void plugin_host_free(struct plugin_host *h)
 	}
 }
 
+struct restante_put plugin_host_from(const char *sender)
+{
+	return (struct restante_put){.size = sizeof(struct restante_put), .sender = sender};
+}
+
 bool plugin_host_logged(const struct plugin_host *h, const char *text)
 {
 	return strstr(h->log, text) != NULL;

@@ -23,6 +23,8 @@ void plugin_host_init(
 	struct plugin_host *, const struct restante_plugin *, const char *const *values);
 /* Frees what the plugin allocated; after its close(). */
 void plugin_host_free(struct plugin_host *);
+/* A message to put from that sender. */
+struct restante_put plugin_host_from(const char *sender);
 /* Does a line of the log contain the text? */
 bool plugin_host_logged(const struct plugin_host *, const char *text);
 /* The octets of n stored octets on the wire, one by one as RFC 1939 section 11 says it. */
