@@ -18,10 +18,10 @@ int ctl_auth_test(const struct ctl *ctl, int argc, char **argv)
 
 	if (argc != 1)
 		return USAGE;
-	c = ctl_conf(ctl);
+	c = tool_conf(ctl->file);
 	if (c == NULL || ctl_secret(&password, 0) == -1)
 		return EXIT_FAILURE;
-	got = record_find(c, argv[0], password.p, print_answer, r);
+	got = record_find(c, "pop3", argv[0], password.p, print_answer, r);
 	buf_wipe(&password);
 	if (got == -1)
 		return EXIT_FAILURE;

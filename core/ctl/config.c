@@ -101,7 +101,7 @@ int ctl_config(const struct ctl *ctl, int argc, char **argv)
 
 	if (argc > 1 || (argc == 1 && !differing))
 		return USAGE;
-	c = ctl_conf(ctl);
+	c = tool_conf(ctl->file);
 	if (c == NULL)
 		return EXIT_FAILURE;
 	printf("# %s\n", ctl->file);

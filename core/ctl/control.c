@@ -35,7 +35,7 @@ int ctl_reload(const struct ctl *ctl, int argc, char **argv)
 	(void)argv;
 	if (argc != 0)
 		return USAGE;
-	c = ctl_conf(ctl);
+	c = tool_conf(ctl->file);
 	if (c == NULL)
 		return complain("the server goes on with the configuration that it has");
 	pid = find_master(c, &path);
@@ -71,7 +71,7 @@ int ctl_stop(const struct ctl *ctl, int argc, char **argv)
 	(void)argv;
 	if (argc != 0)
 		return USAGE;
-	c = ctl_conf(ctl);
+	c = tool_conf(ctl->file);
 	if (c == NULL)
 		return EXIT_FAILURE;
 	pid = find_master(c, &path);

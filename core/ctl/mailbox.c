@@ -5,43 +5,19 @@
 #include <time.h>
 #include <unistd.h>
 #include "ctl/ctl.h"
+#include "plug/become.h"
 #include "plug/host.h"
-#include "sys/drop.h"
-#include "sys/landlock.h"
 
-enum { PATHS = 64 };
-
-struct paths {
-	struct landlock_path list[PATHS];
-	size_t n;
-};
-
-static int add_path(void *arg, const char *path, uint32_t flags)
-{
-	struct paths *p = arg;
-
-	if (p->n == PATHS)
-		return -1;
-	p->list[p->n++] = (struct landlock_path){path, flags};
-	return 0;
-}
-
-/* Gives up root's rights and all files but the mailbox's. */
 static int become(const struct restante_user *u, const struct host *host)
 {
-	struct paths paths = {.n = 0};
-	const char *failed = "";
+	struct buf why = {0};
 
 	tzset(); /* reads a file */
 	if (geteuid() != 0 && geteuid() != u->uid)
 		return complain(
 			"%s: only root and uid %u may look into this mailbox", u->name, u->uid);
-	if (geteuid() == 0 && drop_become(u->uid, u->gid, NULL, 0) == -1)
-		return complain("cannot become uid %u, gid %u: %m", u->uid, u->gid);
-	if (host_paths(host, add_path, &paths) != 0)
-		return complain("%s has more than %d paths", host->plug->conf->name, PATHS);
-	if (landlock_enter(paths.list, paths.n, host->plug->conf->needs, &failed) == -1)
-		return complain("cannot close the file system: %s: %m", failed);
+	if (become_owner(u, host, geteuid() == 0, &why) == -1)
+		return complain("%s: %s", u->name, why.p);
 	return 0;
 }
 
@@ -114,8 +90,8 @@ int ctl_mailbox_list(const struct ctl *ctl, int argc, char **argv)
 
 	if (argc != 1)
 		return USAGE;
-	c = ctl_conf(ctl);
-	if (c == NULL || record_find(c, argv[0], NULL, NULL, r) == -1)
+	c = tool_conf(ctl->file);
+	if (c == NULL || record_find(c, "pop3", argv[0], NULL, NULL, r) == -1)
 		return EXIT_FAILURE;
 	if (r->result != RESTANTE_OK)
 		return complain("%s: %s", argv[0], record_text(r->result));

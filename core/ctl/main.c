@@ -4,7 +4,6 @@
  *
  * A verb is a row of the table; each is in the file of its name. */
 #define _GNU_SOURCE
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,19 +31,6 @@ static const struct verb {
 	{"help", NULL, "", "print this", help},
 };
 #define VERBS (sizeof(verbs) / sizeof(verbs[0]))
-
-int complain(const char *fmt, ...)
-{
-	va_list ap;
-
-	fflush(stdout);
-	fprintf(stderr, "restantectl: ");
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	fprintf(stderr, "\n");
-	return EXIT_FAILURE;
-}
 
 static void print_verb(FILE *f, const struct verb *v)
 {
@@ -85,7 +71,7 @@ static const struct verb *find(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	struct ctl c = {.file = SYSCONF_DIR "/restante.conf"};
+	struct ctl c = {.file = TOOL_CONFIG};
 	const struct verb *v;
 	int option, words, status;
 

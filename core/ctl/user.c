@@ -34,8 +34,8 @@ int ctl_user(const struct ctl *ctl, int argc, char **argv)
 
 	if (argc != 1)
 		return USAGE;
-	c = ctl_conf(ctl);
-	if (c == NULL || record_find(c, argv[0], NULL, NULL, r) == -1)
+	c = tool_conf(ctl->file);
+	if (c == NULL || record_find(c, "pop3", argv[0], NULL, NULL, r) == -1)
 		return EXIT_FAILURE;
 	if (r->result != RESTANTE_OK)
 		return complain("%s: %s%s%s", argv[0],

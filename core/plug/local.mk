@@ -2,6 +2,7 @@
 # links $(plug_libs), and $(plug_preload) for a build with --disable-shared.
 noinst_LIBRARIES += core/plug/libplug.a
 core_plug_libplug_a_SOURCES = \
+	core/plug/become.c core/plug/become.h \
 	core/plug/expand.c core/plug/expand.h \
 	core/plug/find.c \
 	core/plug/guard.c \

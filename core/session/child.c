@@ -10,25 +10,9 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "conf/conf.h"
-#include "sys/drop.h"
-#include "sys/landlock.h"
+#include "plug/become.h"
 
-enum { CLIENT_FD = 0, FIRST_OTHER_FD = 3, PATHS = 32 };
-
-struct paths {
-	struct landlock_path list[PATHS];
-	size_t n;
-};
-
-static int add_path(void *arg, const char *path, uint32_t flags)
-{
-	struct paths *p = arg;
-
-	if (p->n == PATHS)
-		return RESTANTE_PERM;
-	p->list[p->n++] = (struct landlock_path){.path = path, .flags = flags};
-	return 0;
-}
+enum { CLIENT_FD = 0, FIRST_OTHER_FD = 3 };
 
 /* The client is descriptor 0; what the spawner had open is closed. */
 static void keep_client_only(struct client *c)
@@ -41,9 +25,9 @@ static void keep_client_only(struct client *c)
 	c->fd = CLIENT_FD;
 }
 
-/* The spawner's system call filter is inherited. What it allows beyond a session's needs is a change
- * of uid, which has no effect any more, and fork, which ends here. A second filter would say the same
- * and cost a third of a login. */
+/* The spawner's system call filter is inherited. What it allows beyond a session's needs is a
+ * change of uid, which has no effect any more, and fork, which ends here. A second filter would say
+ * the same and cost a third of a login. */
 static int forbid_fork(uint32_t needs)
 {
 	static const struct rlimit none = {0, 0};
@@ -60,20 +44,10 @@ static int forbid_fork(uint32_t needs)
 static int become(const struct spawner *s, const struct session *session, const struct plug *plug)
 {
 	const struct restante_user *u = session->user;
-	struct paths paths = {.n = 0};
-	const char *failed;
+	struct buf why = {0};
 
-	if (s->start.privileged && drop_become(u->uid, u->gid, NULL, 0) == -1) {
-		log_line(LOG_ERR, "user=%s: cannot become uid %u, gid %u: %m", u->name, u->uid,
-			u->gid);
-		return -1;
-	}
-	if (host_paths(&session->host, add_path, &paths) != 0) {
-		log_line(LOG_ERR, "%s: more than %d paths", plug->conf->name, PATHS);
-		return -1;
-	}
-	if (landlock_enter(paths.list, paths.n, plug->conf->needs, &failed) == -1) {
-		log_line(LOG_ERR, "user=%s: sandbox: %s: %m", u->name, failed);
+	if (become_owner(u, &session->host, s->start.privileged, &why) == -1) {
+		log_line(LOG_ERR, "user=%s: %s", u->name, why.p);
 		return -1;
 	}
 	if (filter_install(&s->filters[plug - s->plugs]) == -1) {

@@ -8,7 +8,7 @@
 #include <unistd.h>
 #include <fcntl.h>
 #include "conf/wire.h"
-#include "ctl/ctl.h"
+#include "tool/tool.h"
 #include "sys/program.h"
 
 static _Noreturn void check(const char *program, const char *file, int out)
@@ -19,7 +19,7 @@ static _Noreturn void check(const char *program, const char *file, int out)
 	_exit(EXIT_FAILURE);
 }
 
-struct conf *ctl_conf(const struct ctl *c)
+struct conf *tool_conf(const char *file)
 {
 	char program[PATH_MAX];
 	struct conf *conf = NULL;
@@ -35,7 +35,7 @@ struct conf *ctl_conf(const struct ctl *c)
 		return NULL;
 	}
 	if (pid == 0)
-		check(program, c->file, fds[1]);
+		check(program, file, fds[1]);
 	close(fds[1]);
 	if (conf_read(fds[0], &conf) == -1)
 		conf = NULL;

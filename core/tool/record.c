@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include "ctl/ctl.h"
+#include "tool/tool.h"
 #include "plug/host.h"
 #include "sys/drop.h"
 
@@ -18,7 +18,7 @@
 
 struct question {
 	const struct conf *conf;
-	const char *name, *password;
+	const char *service, *name, *password;
 	void (*each)(const char *plugin, int result);
 };
 
@@ -47,7 +47,7 @@ static int ask_plugin(const struct question *q, const struct plug *plug, struct 
 	const struct restante_auth *a = plug->entry->auth;
 	const struct restante_request request = {.size = sizeof(request),
 		.user = q->name,
-		.service = "pop3",
+		.service = q->service,
 		.client_ip = "",
 		.server_ip = ""};
 	struct host *host = mem_alloc(1, sizeof(*host)); /* the answer lives in it: not freed */
@@ -151,10 +151,10 @@ static int take(const struct conf *c, int fd, struct record *r)
 	return msg_end(&r->msg) ? 0 : -1;
 }
 
-int record_find(const struct conf *c, const char *name, const char *password,
+int record_find(const struct conf *c, const char *service, const char *name, const char *password,
 	void (*each)(const char *plugin, int result), struct record *r)
 {
-	const struct question q = {c, name, password, each};
+	const struct question q = {c, service, name, password, each};
 	int fds[2], status = 0, result;
 	pid_t pid;
 

@@ -1,0 +1,49 @@
+/* become - from who may be root to the owner of one mailbox, in a sandbox that its plugin's
+ * settings drew. */
+#define _GNU_SOURCE
+#include "plug/become.h"
+
+#include <errno.h>
+#include <string.h>
+#include "sys/drop.h"
+#include "sys/landlock.h"
+
+enum { PATHS = 64 };
+
+struct paths {
+	struct landlock_path list[PATHS];
+	size_t n;
+};
+
+static int add_path(void *arg, const char *path, uint32_t flags)
+{
+	struct paths *p = arg;
+
+	if (p->n == PATHS)
+		return RESTANTE_PERM;
+	p->list[p->n++] = (struct landlock_path){.path = path, .flags = flags};
+	return 0;
+}
+
+int become_owner(
+	const struct restante_user *u, const struct host *host, int privileged, struct buf *why)
+{
+	const struct conf_plugin *plugin = host->plug->conf;
+	struct paths paths = {.n = 0};
+	const char *failed = "";
+
+	if (privileged && drop_become(u->uid, u->gid, NULL, 0) == -1) {
+		buf_printf(
+			why, "cannot become uid %u, gid %u: %s", u->uid, u->gid, strerror(errno));
+		return -1;
+	}
+	if (host_paths(host, add_path, &paths) != 0) {
+		buf_printf(why, "%s has more than %d paths", plugin->name, PATHS);
+		return -1;
+	}
+	if (landlock_enter(paths.list, paths.n, plugin->needs, &failed) == -1) {
+		buf_printf(why, "cannot close the file system: %s: %s", failed, strerror(errno));
+		return -1;
+	}
+	return 0;
+}
