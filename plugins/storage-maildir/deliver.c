@@ -1,7 +1,11 @@
 /* deliver.c - new messages by the rules of Maildir: written to tmp/, synced, renamed into new/.
  *
  * The name is time.MmicrosecondsPprocessQcount.host, and tmp/ refuses it if it is taken there. The
- * sizes behind it are exact. Delivery asks nobody's leave: it takes no lock. */
+ * sizes behind it are exact. Delivery asks nobody's leave: it takes no lock.
+ *
+ * A message that comes from another storage is named for the time when it was delivered there, so
+ * that it keeps its place in the order; then behind the M comes the time of now, for uniqueness and
+ * for the order within one second: time.MnowmicrosecondsPprocessQcount.host. Its UIDL is a hint. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -18,7 +22,9 @@ enum { HOST_LEN = 64, NAME_TRIES = 5 };
 struct put {
 	struct maildir *md;
 	int fd;
-	uint32_t state; /* of measure() */
+	int64_t received;        /* 0 = now */
+	char keep[KEEP_LEN + 1]; /* the hint with the UIDL, or "" */
+	uint32_t state;          /* of measure() */
 	uint64_t stored, wire;
 	size_t fill;
 	char name[PATH_LEN + 1]; /* "tmp/..." */
@@ -82,12 +88,15 @@ int maildir_put_begin(void *st, const struct restante_put *what, void **out)
 	struct maildir *md = st;
 	struct put *put = malloc(sizeof(*put));
 
-	(void)what; /* the sender has no place in a Maildir */
 	if (!put) {
 		errno = ENOMEM;
 		return failed(md, "write to", "tmp");
 	}
-	*put = (struct put){.md = md};
+	*put = (struct put){.md = md}; /* the sender has no place in a Maildir */
+	if (what->received > 0 && what->received <= TIME_LAST)
+		put->received = what->received;
+	if (what->uid && !name_keep(what->uid, put->keep))
+		put->keep[0] = '\0';
 	put->fd = tmp_create(md, put->name, sizeof(put->name));
 	if (put->fd < 0) {
 		free(put);
@@ -133,6 +142,32 @@ int maildir_put_data(void *p, const void *data, size_t n)
 	return RESTANTE_OK;
 }
 
+/* The name in new/, of at most NAME_LEN octets: with a hint there is room for little of the host's
+ * name. */
+static void final_name(const struct put *put, char name[PATH_LEN + 1])
+{
+	const char *now = put->name + 4, *dot = strchr(now, '.');
+	int n;
+
+	if (put->received || put->keep[0])
+		n = snprintf(name, PATH_LEN + 1, "new/%jd.M%.*s%.44s",
+			put->received ? (intmax_t)put->received : (intmax_t)time(NULL),
+			(int)(dot - now), now, dot + 2);
+	else
+		n = snprintf(name, PATH_LEN + 1, "new/%.160s", now);
+	snprintf(name + n, (size_t)(PATH_LEN + 1 - n), "%s,S=%" PRIu64 ",W=%" PRIu64, put->keep,
+		put->stored, put->wire);
+}
+
+static int set_time(struct put *put)
+{
+	const struct timespec times[] = {{.tv_nsec = UTIME_NOW}, {.tv_sec = (time_t)put->received}};
+
+	if (put->received && futimens(put->fd, times))
+		return failed_full(put->md, "set the time of", put->name);
+	return RESTANTE_OK;
+}
+
 /* Syncs the file and gives it its name in new/. */
 static int commit_file(struct put *put)
 {
@@ -141,13 +176,14 @@ static int commit_file(struct put *put)
 	char name[PATH_LEN + 1];
 	int bad = flush(put);
 
+	if (!bad)
+		bad = set_time(put);
 	if (bad)
 		return bad;
 	if (fsync(put->fd))
 		return failed_full(md, "sync", put->name);
 	put->wire += (uint64_t)host->measure(host->c, NULL, 0, &put->state);
-	snprintf(name, sizeof(name), "new/%.160s,S=%" PRIu64 ",W=%" PRIu64, put->name + 4,
-		put->stored, put->wire);
+	final_name(put, name);
 	if (renameat(md->root, put->name, md->root, name))
 		return failed_full(md, "deliver to", name);
 	bad = folder_sync(md, "new");

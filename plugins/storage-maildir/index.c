@@ -143,6 +143,21 @@ int index_add(struct index *ix, const struct index_entry *e, const char *base, s
 	return 0;
 }
 
+int index_rename(struct index *ix, struct index_entry *e, const char *uid)
+{
+	size_t base_len = e->base_len, rest_len = e->rest_len, uid_len = strlen(uid);
+	uint32_t was = e->text;
+
+	if (more_text(ix, base_len + rest_len + uid_len + 3))
+		return -1;
+	e->text = (uint32_t)ix->head.text_len;
+	e->uid_len = (uint8_t)uid_len;
+	add_string(ix, ix->text + was, base_len);
+	add_string(ix, ix->text + was + base_len + 1, rest_len);
+	add_string(ix, uid, uid_len);
+	return 0;
+}
+
 void index_seal(struct index *ix)
 {
 	while (ix->head.text_len % 8) /* index_add left the room */

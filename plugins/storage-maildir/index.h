@@ -65,6 +65,9 @@ int index_make(struct index *ix, size_t n);
 int index_add(struct index *ix, const struct index_entry *e, const char *base, size_t base_len,
 	const char *rest, size_t rest_len, const char *uid);
 
+/* Gives an entry of *ix another UIDL. -1 = no memory, or more than 4 GiB of text. */
+int index_rename(struct index *ix, struct index_entry *e, const char *uid);
+
 /* Fills in the header for writing: header, entries and text follow each other in the file. */
 void index_seal(struct index *ix);
 

@@ -18,7 +18,8 @@ storage_maildir_sources = \
 	plugins/storage-maildir/refresh.c \
 	plugins/storage-maildir/remove.c \
 	plugins/storage-maildir/scan.c \
-	plugins/storage-maildir/store.c
+	plugins/storage-maildir/store.c \
+	plugins/storage-maildir/unique.c
 
 storage_maildir_la_SOURCES = $(storage_maildir_sources)
 storage_maildir_la_CPPFLAGS = -I$(top_srcdir)/include -DVERSION='"$(VERSION)"'

@@ -106,6 +106,10 @@ void scan_free(struct listing *);
 int merge(struct maildir *, const struct index *old, const struct listing *, struct index *fresh,
 	bool unsure[FOLDERS]);
 
+/* --- unique.c: one UIDL, one message --- */
+/* Sees to it that no two entries have one UIDL. -1 = no memory. */
+int unique(struct index *);
+
 /* --- store.c: the index on disk --- */
 /* A file that will be the index. */
 struct saver {

@@ -47,10 +47,12 @@ void clean_tmp(struct maildir *md)
 			removed);
 }
 
-/* Measures each message anew; what the index says of it is corrected if repair is set. */
-static void examine(struct maildir *md, bool repair)
+/* Measures each message anew; what the index says of it is corrected if repair is set. PERM = there
+ * is damage, and it was not mended. */
+static int examine(struct maildir *md, bool repair)
 {
 	bool dirty = md->dirty || repair;
+	int result = RESTANTE_OK;
 
 	for (uint64_t i = 0; i < md->index.head.count; i++) {
 		struct index_entry *e = &md->index.entry[i], was = *e;
@@ -61,17 +63,22 @@ static void examine(struct maildir *md, bool repair)
 		bad = maildir_body(md, i, &body);
 		if (!bad)
 			body.release(body.b);
-		if (bad && bad != RESTANTE_GONE)
+		if (bad == RESTANTE_GONE)
+			continue;
+		if (bad)
 			md->host->log(md->host->c, LOG_ERR, "%s: message %s cannot be read",
 				md->path, entry_uid(&md->index, e));
-		else if (!bad && e->octets != was.octets)
+		else if (e->octets != was.octets)
 			md->host->log(md->host->c, LOG_WARNING,
 				"%s: message %s has %" PRIu64 " octets, not %" PRIu64, md->path,
 				entry_uid(&md->index, e), e->octets, was.octets);
+		if (bad || (e->octets != was.octets && !repair))
+			result = RESTANTE_PERM;
 		if (bad || !repair)
 			*e = was;
 	}
 	md->dirty = dirty;
+	return result;
 }
 
 int maildir_maintain(void *st, uint32_t tasks)
@@ -81,6 +88,6 @@ int maildir_maintain(void *st, uint32_t tasks)
 	if (tasks & RESTANTE_CLEAN)
 		clean_tmp(md);
 	if (tasks & (RESTANTE_CHECK | RESTANTE_REPAIR))
-		examine(md, tasks & RESTANTE_REPAIR);
+		return examine(md, tasks & RESTANTE_REPAIR);
 	return RESTANTE_OK;
 }

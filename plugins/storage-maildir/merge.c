@@ -7,7 +7,7 @@
  * Otherwise all files of the base are looked at. One file under two names (a program that moves by
  * link and unlink, or that renamed it while the folder was read) is one message. Different files
  * are different messages: they are told apart by stamp, those that are known keep their UIDLs, and
- * of the others one may have the base as its UIDL and the rest get one that is made from inode
+ * of the others one may have the UIDL of the name and the rest get one that is made from inode
  * and time too. */
 #include <errno.h>
 #include <fcntl.h>
@@ -62,13 +62,14 @@ static void add_new(struct merger *m, const struct found *f, const struct facts 
 	char uid[UID_LEN + 1], salt[80];
 	struct index_entry e = {
 		.octets = facts->octets, .stamp = file_stamp(st), .flags = facts->flags};
-	bool hashed;
+	bool own;
 
 	e.received = f->seconds ? f->seconds : (int64_t)st->st_mtim.tv_sec;
 	snprintf(salt, sizeof(salt), "%ju.%jd.%ld", (uintmax_t)st->st_ino,
 		(intmax_t)st->st_mtim.tv_sec, (long)st->st_mtim.tv_nsec);
-	hashed = name_uid(f->base, f->base_len, twin ? salt : NULL, uid);
-	add(m, f, &e, hashed ? uid : NULL);
+	own = (!twin && name_kept(f->rest, f->hints_len, uid)) ||
+	      name_uid(f->base, f->base_len, twin ? salt : NULL, uid);
+	add(m, f, &e, own ? uid : NULL);
 }
 
 /* Looks at a file that is not known. True when it is a message. */
@@ -211,7 +212,7 @@ int merge(struct maildir *md, const struct index *old, const struct listing *l, 
 		e = next;
 	}
 	measure_done(md);
-	if (m.no_memory) {
+	if (m.no_memory || unique(fresh)) {
 		errno = ENOMEM;
 		return failed(md, "index", "");
 	}

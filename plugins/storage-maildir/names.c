@@ -43,7 +43,7 @@ int64_t name_seconds(const char *base, size_t len)
 	int64_t n = number(&p, end);
 	bool alone = p == end || *p == '.' || *p == '_';
 
-	return alone && n > 0 && n <= INT64_C(1) << 36 ? n : 0;
+	return alone && n > 0 && n <= TIME_LAST ? n : 0;
 }
 
 bool name_sizes(const char *hints, size_t len, uint64_t *stored, uint64_t *wire)
@@ -77,12 +77,12 @@ static uint64_t fnv1a(uint64_t h, const char *p, size_t n)
 	return h;
 }
 
-static bool legal(const char *base, size_t len)
+static bool legal(const char *uid, size_t len)
 {
-	if (len < 1 || len > UID_LEN || base[0] == '~')
+	if (len < 1 || len > UID_LEN)
 		return false;
 	for (size_t i = 0; i < len; i++)
-		if (base[i] < 0x21 || base[i] > 0x7e)
+		if (uid[i] < 0x21 || uid[i] > 0x7e)
 			return false;
 	return true;
 }
@@ -94,7 +94,7 @@ bool name_uid(const char *base, size_t len, const char *salt, char uid[UID_LEN +
 		UINT64_C(0xcbf29ce484222325), UINT64_C(0xcbf29ce484222324)};
 	uint64_t half[2];
 
-	if (!salt && legal(base, len))
+	if (!salt && legal(base, len) && base[0] != '~')
 		return false;
 	for (int i = 0; i < 2; i++) {
 		half[i] = fnv1a(basis[i], base, len);
@@ -103,6 +103,54 @@ bool name_uid(const char *base, size_t len, const char *salt, char uid[UID_LEN +
 	}
 	snprintf(uid, UID_LEN + 1, "~%016" PRIx64 "%016" PRIx64, half[0], half[1]);
 	return true;
+}
+
+/* What a name cannot hold, or what would end the hint; and the letters for them. */
+static const char special[] = "/,:%", letters[] = "scdp";
+static const char hint_key[] = ",UIDL=";
+enum { KEY_LEN = sizeof(hint_key) - 1 };
+
+bool name_keep(const char *uid, char hint[KEEP_LEN + 1])
+{
+	char *to = hint + KEY_LEN;
+
+	if (!legal(uid, strnlen(uid, UID_LEN + 1)))
+		return false;
+	memcpy(hint, hint_key, KEY_LEN);
+	for (; *uid; uid++) {
+		const char *s = strchr(special, *uid);
+
+		if (s)
+			*to++ = '%';
+		*to++ = s ? letters[s - special] : *uid;
+	}
+	*to = '\0';
+	return true;
+}
+
+bool name_kept(const char *hints, size_t len, char uid[UID_LEN + 1])
+{
+	const char *p = hints, *end = hints + len, *letter;
+	size_t n = 0;
+
+	while (p < end && ((size_t)(end - p) < KEY_LEN || memcmp(p, hint_key, KEY_LEN) != 0))
+		p++;
+	if (p == end)
+		return false;
+	for (p += KEY_LEN; p < end && *p != ','; p++) {
+		if (n == UID_LEN)
+			return false;
+		uid[n] = *p;
+		if (*p == '%') {
+			letter = ++p < end ? memchr(letters, *p, sizeof(letters) - 1) : NULL;
+			if (!letter)
+				return false;
+			uid[n] = special[letter - letters];
+		}
+		n++;
+	}
+	uid[n] = '\0';
+	return legal(uid, n);
 }
 
 int name_order(int64_t a_seconds, const char *a, size_t a_len, int64_t b_seconds, const char *b,

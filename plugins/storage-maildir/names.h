@@ -6,6 +6,9 @@
  * The base is the unique part: all before the first ',' or ':'. It stays when flags change, when a
  * program moves the message from new/ to cur/, and when one adds a hint (",S=" ",W=" ",U="). The
  * hints are the part of the rest before ':'.
+ *
+ * A message that came from elsewhere may have brought its UIDL: ",UIDL=" and the UIDL, in which %s
+ * stands for '/', %c for ',', %d for ':' and %p for '%'.
  */
 #ifndef MAILDIR_NAMES_H
 #define MAILDIR_NAMES_H
@@ -15,9 +18,13 @@
 #include <stdint.h>
 
 enum {
-	NAME_LEN = 255, /* of a file's name, without NUL */
-	UID_LEN = 70    /* of a UIDL (RFC 1939 section 7), without NUL */
+	NAME_LEN = 255,            /* of a file's name, without NUL */
+	UID_LEN = 70,              /* of a UIDL (RFC 1939 section 7), without NUL */
+	KEEP_LEN = 6 + 2 * UID_LEN /* of the hint that keeps one */
 };
+
+/* The last time that is plausible: one more digit than today's times. */
+#define TIME_LAST INT64_C(68719476736)
 
 /* The length of the base of the len octets at name. */
 size_t name_base(const char *name, size_t len);
@@ -37,6 +44,12 @@ bool name_sizes(const char *hints, size_t len, uint64_t *stored, uint64_t *wire)
  * (NULL) was given; otherwise uid is "~" and 32 hexadecimal digits, a hash of both. No base that
  * starts with "~" is ever taken as it is, so the two kinds never meet. */
 bool name_uid(const char *base, size_t len, const char *salt, char uid[UID_LEN + 1]);
+
+/* Fills hint, a string, with the hint that keeps this UIDL. False when it is none. */
+bool name_keep(const char *uid, char hint[KEEP_LEN + 1]);
+
+/* Fills uid, a string, with the one that hints keep. False when they keep none. */
+bool name_kept(const char *hints, size_t len, char uid[UID_LEN + 1]);
 
 /* The order of messages: by time of delivery, then by base. <0, 0, >0. */
 int name_order(int64_t a_seconds, const char *a, size_t a_len, int64_t b_seconds, const char *b,

@@ -13,11 +13,11 @@
 
 /* --- delivery --- */
 
-static int deliver(struct session *s, const char *text_of, size_t len, int commit)
+static int deliver_as(
+	struct session *s, struct restante_put *what, const char *text_of, size_t len, int commit)
 {
-	const struct restante_put from = plugin_host_from("a@b");
 	void *one;
-	int bad = storage->put_begin(s->st, &from, &one);
+	int bad = storage->put_begin(s->st, what, &one);
 
 	for (size_t at = 0, n; !bad && at < len; at += n) {
 		n = len - at < 7000 ? len - at : 7000;
@@ -28,6 +28,13 @@ static int deliver(struct session *s, const char *text_of, size_t len, int commi
 		}
 	}
 	return bad ? bad : storage->put_end(one, commit);
+}
+
+static int deliver(struct session *s, const char *text_of, size_t len, int commit)
+{
+	struct restante_put from = plugin_host_from("a@b");
+
+	return deliver_as(s, &from, text_of, len, commit);
 }
 
 static void a_delivery_is_a_file_in_new_with_its_sizes(void **state)
@@ -148,6 +155,141 @@ static void a_delivery_makes_a_missing_maildir(void **state)
 	assert_int_equal(names_in("box/new", name), 1);
 }
 
+/* --- what came from another storage --- */
+
+/* Delivers each of the UIDLs (NULL = none) at that time, in one go. */
+static void move_in(const char *const *uids, const int64_t *times, size_t n)
+{
+	struct restante_put what = plugin_host_from("");
+	struct session s = {0};
+
+	assert_int_equal(try_open(&s, RESTANTE_DELIVER), RESTANTE_OK);
+	for (size_t i = 0; i < n; i++) {
+		what.uid = uids[i];
+		what.received = times[i];
+		assert_int_equal(deliver_as(&s, &what, "x\n", 2, 1), RESTANTE_OK);
+	}
+	end(&s);
+}
+
+/* Moves the only file of new/ to cur/ with flags, as other programs do. */
+static void move_on(const char *more)
+{
+	char name[256], from[300], to[300];
+
+	assert_int_equal(names_in("box/new", name), 1);
+	snprintf(from, sizeof(from), "box/new/%s", name);
+	snprintf(to, sizeof(to), "box/cur/%s%s", name, more);
+	assert_int_equal(rename(from, to), 0);
+}
+
+static void a_uidl_and_a_time_are_kept(void **state)
+{
+	static const char *const uids[] = {"0123456789abcdef.1"};
+	static const int64_t times[] = {1700000000};
+	struct session s;
+	struct stat st;
+	char name[256], path[300];
+
+	(void)state;
+	move_in(uids, times, 1);
+	assert_int_equal(names_in("box/new", name), 1);
+	assert_non_null(strstr(name, ",UIDL=0123456789abcdef.1,S=2,W=3"));
+	snprintf(path, sizeof(path), "box/new/%s", name);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mtime, 1700000000);
+	begin(&s);
+	assert_int_equal(s.m[0].received, 1700000000);
+	end(&s);
+	assert_string_equal(see(), "0123456789abcdef.1 3|");
+}
+
+static void a_uidl_stays_when_the_file_moves_and_the_index_is_lost(void **state)
+{
+	static const char *const uids[] = {"a/b,c:d%e"};
+	static const int64_t times[] = {1700000000};
+
+	(void)state;
+	move_in(uids, times, 1);
+	assert_string_equal(see(), "a/b,c:d%e 3|");
+	move_on(":2,RS");
+	assert_string_equal(see(), "a/b,c:d%e 3|");
+	assert_int_equal(unlink("box/restante.index"), 0);
+	assert_string_equal(see(), "a/b,c:d%e 3|");
+}
+
+static void any_legal_uidl_is_kept_and_an_illegal_one_is_not(void **state)
+{
+	static const int64_t times[] = {0};
+	char uid[72], line[100];
+	const char *one = uid;
+
+	(void)state;
+	for (char c = 0x21; c <= 0x7e; c++) {
+		memset(uid, c, 70);
+		uid[70] = '\0';
+		move_in(&one, times, 1);
+		snprintf(line, sizeof(line), "%s 3|", uid);
+		assert_string_equal(see(), line);
+		move_on(":2,");
+		assert_string_equal(see(), line);
+		assert_int_equal(leave(state) | enter(state), 0);
+	}
+	memset(uid, 'x', 71);
+	uid[71] = '\0';
+	for (size_t i = 0; i < 4; i++) {
+		one = i == 0 ? uid : i == 1 ? "" : i == 2 ? "a b" : "\xc3\xa4";
+		move_in(&one, times, 1);
+	}
+	assert_null(strstr(see(), "xxx"));
+	assert_null(strstr(see(), "a b"));
+	assert_null(strstr(see(), "\xc3"));
+}
+
+static void messages_from_elsewhere_keep_their_order(void **state)
+{
+	static const char *const uids[] = {"z", "y", "x", NULL, "a"};
+	static const int64_t times[] = {1600000000, 1700000000, 1700000000, 1700000000, -1};
+	const char *seen;
+
+	(void)state;
+	move_in(uids, times, 5);
+	seen = see();
+	assert_memory_equal(seen, "z 3|y 3|x 3|1700000000.M", 24);
+	assert_string_equal(seen + strlen(seen) - 5, "|a 3|");
+}
+
+/* A file that was copied, a message that came back from a backup under its old name. */
+static void a_uidl_that_is_claimed_twice_is_given_once(void **state)
+{
+	char first[4096];
+
+	(void)state;
+	put("box/cur/1700000001.a,UIDL=1700000000.b", "1\n");
+	put("box/cur/1700000002.c,UIDL=1700000000.b", "2\n");
+	put("box/new/1700000000.b", "3\n");
+	settle();
+	snprintf(first, sizeof(first), "%s", see());
+	assert_non_null(strstr(first, "|1700000000.b 3|~"));
+	assert_memory_equal(first, "~", 1);
+	assert_string_equal(see(), first);
+	put("box/new/1700000003.d", "4\n");
+	assert_memory_equal(see(), first, strlen(first));
+	assert_int_equal(unlink("box/restante.index"), 0);
+	assert_memory_equal(see(), first, strlen(first));
+}
+
+static void a_hint_that_keeps_no_uidl_is_none(void **state)
+{
+	(void)state;
+	put("box/cur/1.a,UIDL=", "\n");
+	put("box/cur/2.a,UIDL=a%x", "\n");
+	put("box/cur/3.a,UIDL=a%", "\n");
+	put("box/cur/4.a,UIDL=a b", "\n");
+	put("box/cur/5.a,U=7,UIDL=kept,S=1:2,UIDL=no", "\n");
+	assert_string_equal(see(), "1.a 2|2.a 2|3.a 2|4.a 2|kept 2|");
+}
+
 /* --- tmp/, notes, maintenance --- */
 
 static void what_a_crash_left_in_tmp_goes_after_36_hours(void **state)
@@ -254,7 +396,7 @@ static void check_reports_wrong_octets_and_repair_mends_them(void **state)
 	settle();
 	assert_string_equal(see(), "1.a 4|");
 	assert_int_equal(try_open(&s, RESTANTE_MAINTAIN), RESTANTE_OK);
-	assert_int_equal(storage->maintain(s.st, RESTANTE_CHECK), RESTANTE_OK);
+	assert_int_equal(storage->maintain(s.st, RESTANTE_CHECK), RESTANTE_PERM);
 	assert_true(plugin_host_logged(&s.host, "1.a has 6 octets, not 4"));
 	end(&s);
 	assert_string_equal(see(), "1.a 4|");
@@ -275,6 +417,12 @@ int main(void)
 		T(a_delivery_without_room_is_full_and_leaves_nothing),
 		T(a_delivery_that_cannot_reach_new_leaves_nothing),
 		T(a_delivery_makes_a_missing_maildir),
+		T(a_uidl_and_a_time_are_kept),
+		T(a_uidl_stays_when_the_file_moves_and_the_index_is_lost),
+		T(any_legal_uidl_is_kept_and_an_illegal_one_is_not),
+		T(messages_from_elsewhere_keep_their_order),
+		T(a_uidl_that_is_claimed_twice_is_given_once),
+		T(a_hint_that_keeps_no_uidl_is_none),
 		T(what_a_crash_left_in_tmp_goes_after_36_hours),
 		T(tmp_is_not_looked_at_by_every_session),
 		T(a_note_is_kept_replaced_and_removed),
