@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -131,17 +132,32 @@ static const char *vet_setting(const struct restante_plugin *e, size_t i)
 	return wrong;
 }
 
+/* What structures were in interface 1.0, by their last member. Plugins that were built then stay
+ * good for ever, so this never grows with the header. */
+#define SIZE_1_0(type, last) (offsetof(struct type, last) + sizeof(((struct type *)0)->last))
+enum {
+	PLUGIN_1_0 = SIZE_1_0(restante_plugin, ext),
+	SETTING_1_0 = SIZE_1_0(restante_setting, range),
+	STORAGE_1_0 = SIZE_1_0(restante_storage, maintain),
+	AUTH_1_0 = SIZE_1_0(restante_auth, token)
+};
+
 static const char *vet_tables(const struct restante_plugin *e)
 {
 	const struct restante_storage *s = e->storage;
 
 	if (s == NULL && e->auth == NULL)
 		return "it is neither a storage nor an auth plugin";
-	if (s != NULL && (s->size < sizeof(*s) || s->open == NULL || s->close == NULL ||
+	if (s != NULL && (s->size < STORAGE_1_0 || s->open == NULL || s->close == NULL ||
 				 s->list == NULL || s->body == NULL || s->remove == NULL))
 		return "its storage has calls missing";
-	if (e->auth != NULL && e->auth->size < sizeof(*e->auth))
-		return "its auth table is too small";
+	if (s != NULL && ((s->put_begin == NULL) != (s->put_data == NULL) ||
+				 (s->put_begin == NULL) != (s->put_end == NULL) ||
+				 (s->note_get == NULL) != (s->note_put == NULL)))
+		return "its storage has half of the calls for deliveries or notes";
+	if (e->auth != NULL &&
+		(e->auth->size < AUTH_1_0 || e->auth->open == NULL || e->auth->close == NULL))
+		return "its auth has calls missing";
 	return NULL;
 }
 
@@ -151,7 +167,7 @@ int plug_vet_entry(const struct restante_plugin *e, const char *name, struct buf
 
 	if (e->magic != RESTANTE_MAGIC)
 		wrong = "the magic number is wrong: not a plugin of Restante";
-	else if (e->size < sizeof(*e))
+	else if (e->size < PLUGIN_1_0)
 		wrong = "the entry is too small";
 	else if (e->need_minor > RESTANTE_MINOR) {
 		buf_printf(why, "it needs interface 1.%u, this is 1.%u: too new for this server",
@@ -162,8 +178,7 @@ int plug_vet_entry(const struct restante_plugin *e, const char *name, struct buf
 		return -1;
 	} else if (e->version == NULL || e->doc == NULL)
 		wrong = "it has no version or description";
-	else if (e->nsettings > 0 &&
-		 (e->settings == NULL || e->setting_size < sizeof(struct restante_setting)))
+	else if (e->nsettings > 0 && (e->settings == NULL || e->setting_size < SETTING_1_0))
 		wrong = "its table of settings is malformed";
 	else
 		wrong = vet_tables(e);

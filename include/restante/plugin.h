@@ -11,21 +11,28 @@
  *  - Structures grow at the end only; members are never reordered, resized or given a new meaning.
  *    Who allocates a structure sets .size; who reads a member that was added after 1.0 tests
  *    RESTANTE_HAS first, who writes one tests RESTANTE_FITS. 0 or NULL in a member always means
- *    "as before". Experiments go through ext("name/1"), never through the tail of a structure.
+ *    "as before". A structure that is as long as in 1.0 is never too short, a longer one never too
+ *    long. Experiments go through ext("name/1"), never through the tail of a structure.
+ *  - Enumerations and flags grow too. A plugin ignores flags that it does not know and answers a
+ *    mode or a task that it does not know with PERM.
  *  - No call is made from a second thread, none from a signal handler, and no plugin is unloaded.
  *
  * Where calls are made:
  *
- *   [check]  the configuration checker: no privileges, no I/O
- *   [auth]   an auth worker, one request at a time; the worker is killed at its deadline
+ *   [load]   every process that uses the plugin, when it starts: constructors only, as whoever
+ *            that process is at that moment. They have no business in a plugin.
+ *   [check]  the configuration checker: no privileges, no I/O, killed after two seconds
+ *   [auth]   an auth worker, one request at a time, unprivileged (root where the plugin NEEDS_ROOT);
+ *            the worker is killed when a call is a second late
  *   [sess]   one POP3 session          } as the mailbox's owner, after fork, uid drop and sandbox;
  *   [dlv]    one delivery              } these may block on disk or network until left_ms() is 0
  *   [mnt]    maintenance (restantectl) }
  *
  * Ownership: what the core passes to a call dies when the call returns, except where it says
  * otherwise. What a plugin returns comes from host->alloc, is constant, or is owned by the handle
- * and stays valid until close(). Strings end with NUL. All times are seconds since the epoch, all
- * sizes octets.
+ * and stays valid until close(); the core frees none of it. No pointer that the core passes is NULL
+ * except where it says so. Strings end with NUL. All times are seconds since the epoch, all sizes
+ * octets. A descriptor that a plugin opens has O_CLOEXEC and is closed by close() at the latest.
  */
 #ifndef RESTANTE_PLUGIN_H
 #define RESTANTE_PLUGIN_H
@@ -44,15 +51,16 @@ extern "C" {
 #define RESTANTE_FITS(s, m) ((s)->size >= (size_t)((const char *)&(s)->m - (const char *)(s)) + sizeof((s)->m))
 #define RESTANTE_HAS(s, m) (RESTANTE_FITS(s, m) && (s)->m)
 
-/* What a call returns. Every value below 0 leaves the mailbox as it was. */
+/* What a call returns. Every value below 0 leaves the mailbox as it was. A value that is not one of
+ * these counts as PERM. The core logs none of them: the plugin logs why, with what must be done. */
 enum restante_result {
-	RESTANTE_OK = 0,
+	RESTANTE_OK = 0,    /* any call */
 	RESTANTE_TEMP = -1, /* the backend is down, try again later   -> -ERR [SYS/TEMP] */
 	RESTANTE_PERM = -2, /* an administrator must act              -> -ERR [SYS/PERM] */
 	RESTANTE_BUSY = -3, /* another session holds the mailbox      -> -ERR [IN-USE] */
-	RESTANTE_DENY = -4, /* wrong secret or no such user           -> -ERR [AUTH] */
-	RESTANTE_GONE = -5, /* the message exists no longer */
-	RESTANTE_NONE = -6, /* not known here: the core asks the next auth plugin */
+	RESTANTE_DENY = -4, /* wrong secret or no such user           -> -ERR [AUTH] (auth) */
+	RESTANTE_GONE = -5, /* the message exists no longer (body) */
+	RESTANTE_NONE = -6, /* not known here: the core asks the next auth plugin; no such note */
 	RESTANTE_FULL = -7  /* over quota or disk full (deliveries, notes) */
 };
 
@@ -69,7 +77,8 @@ enum restante_type {
 	RESTANTE_STRING,   /* range NULL, or the largest length as "..64" */
 	RESTANTE_PATH,	   /* ~ is the user's home, %u user, %n local part, %d domain, %h home */
 	RESTANTE_ENUM,	   /* range "none|fcntl|dotlock" */
-	RESTANTE_SECRET	   /* as STRING, never printed or logged */
+	RESTANTE_SECRET	   /* as STRING, never printed or logged. With PER_USER an auth record can hand
+			      a storage its key or its password for another server */
 };
 
 enum restante_setting_flag {
@@ -86,7 +95,7 @@ enum restante_setting_flag {
 };
 
 struct restante_setting {
-	const char *name;     /* unique in the plugin */
+	const char *name;     /* a-z, 0-9 and _, a letter first; unique in the plugin */
 	uint32_t type;	      /* enum restante_type */
 	uint32_t flags;	      /* enum restante_setting_flag */
 	const char *fallback; /* the default, as written in the file; NULL = unset ("" or 0) */
@@ -96,11 +105,13 @@ struct restante_setting {
 
 /* --- what the core offers ---------------------------------------------------------------------
  *
- * The structure and what it points to stay valid until close() of the handle it was given to.
+ * The structure and what it points to stay valid until close() of the handle it was given to. Its
+ * calls are made in the process and the thread that the core called the plugin in, between open()
+ * and the end of close(); none of them does I/O but log(), none fails.
  */
 struct restante_host {
-	uint32_t size, minor;
-	void *c; /* first argument of each call */
+	uint32_t size, minor; /* of this core: sizeof, RESTANTE_MINOR */
+	void *c;	      /* first argument of each call */
 
 	/* One line for the log, without a newline; syslog's priorities. Never blocks for long. */
 	void (*log)(void *c, int syslog_priority, const char *fmt, ...)
@@ -109,7 +120,9 @@ struct restante_host {
 #endif
 		;
 	/* The value of one of the plugin's own settings: validated, the default and the user's
-	 * override applied, ~ and % expanded. An unknown name gives "" and 0 and a line in the log. */
+	 * override applied, ~ and % expanded; "" and 0 = unset. A name that is not in the table gives
+	 * "" and 0 and a line in the log. In check() nothing is expanded and nobody's override is
+	 * applied: it is not called for a user. */
 	const char *(*str)(void *c, const char *setting);
 	int64_t (*num)(void *c, const char *setting); /* BOOL 0/1, INT, SIZE octets, SECONDS, ENUM index */
 	/* Zeroed memory that lives until close(); never NULL (the process ends when there is none). */
@@ -121,7 +134,8 @@ struct restante_host {
 	 * call with n == 0 gives what completing the last line adds (2 or 0). Bare CR, NUL and 8-bit
 	 * octets count as themselves. */
 	int64_t (*measure)(void *c, const void *p, size_t n, uint32_t *state);
-	/* An extension of the core by name, or NULL. */
+	/* An extension of the core by name and version, "name/1": constant, or NULL. There is none yet.
+	 * */
 	const void *(*ext)(void *c, const char *id);
 	/* The items of a LIST, ended by NULL; str() has them with one space between them. */
 	const char *const *(*list)(void *c, const char *setting);
@@ -133,10 +147,13 @@ enum restante_user_flag {
 	RESTANTE_USER_NAME_ONLY = 1
 };
 
-/* Whose mailbox: the result of authentication, the argument of a storage's open(). */
+/* Whose mailbox: the result of authentication, the argument of a storage's open(). For an auth
+ * plugin's out the core sets size and zeroes the rest. */
 struct restante_user {
 	uint32_t size, flags; /* flags: enum restante_user_flag */
-	uint32_t uid, gid;
+	uint32_t uid, gid;    /* of the session; 0 is refused */
+	/* name: NULL or "" in an auth plugin's out = as the client gave it. home: an absolute path, or
+	 * NULL or "": then no setting may have a ~ in it. */
 	const char *name, *home;
 	const char *const *attrs; /* "setting", "value", ..., NULL: overrides from the auth record,
 				     "storage", "mbox", "storage-mbox.path", "/var/mail/%u"; or NULL */
@@ -148,8 +165,9 @@ struct restante_user {
 
 /* --- storage ---------------------------------------------------------------------------------- */
 
+/* The plugin fills it for each(), which copies what it wants; only uid has to stay. */
 struct restante_message {
-	uint32_t size, flags; /* flags: 0 */
+	uint32_t size, flags; /* the plugin's sizeof; flags: 0 */
 	uint64_t key;	      /* the plugin's own handle, valid until close() */
 	uint64_t octets;      /* on the wire, before dot-stuffing: what LIST says (RFC 1939 section 5) */
 	int64_t received;     /* time of delivery; 0 = unknown */
@@ -162,18 +180,26 @@ enum restante_body_flag {
 	RESTANTE_BODY_NODOT = 2 /* no line starts with a dot; with CRLF: the core may sendfile() it */
 };
 
+/* The core sets size, fd -1, and zeroes the rest; body() fills it. */
 struct restante_body {
 	uint32_t size, flags; /* flags: enum restante_body_flag */
-	int32_t fd, pad;      /* a file to read from off, len octets; -1 = call read() */
+	int32_t fd, pad;      /* a file to read from off, len octets; -1 = call read(). The core uses
+				 pread() and sendfile() on it and leaves it open: release() closes it */
 	uint64_t off, len;
 	uint64_t octets; /* on the wire, exactly. The core counts while it sends: a message that turns
 			    out shorter or longer is never ended as if it were whole. Differs from
 			    restante_message.octets only where that came from a hint that was wrong. */
-	void *b;
-	int64_t (*read)(void *b, void *buf, size_t n); /* octets; 0 = end; <0 = restante_result */
-	void (*release)(void *b); /* called once after a body() that returned OK; NULL = nothing to do */
+	void *b; /* the plugin's: first argument of read() and release() */
+	/* [sess, mnt] The next 1..n stored octets into buf; 0 = end; <0 = restante_result, and then the
+	 * client gets no end of the message. Not called after 0 or an error. */
+	int64_t (*read)(void *b, void *buf, size_t n);
+	/* [sess, mnt] Called once after a body() that returned OK, also before the end was read; NULL =
+	 * nothing to do */
+	void (*release)(void *b);
 };
 
+/* What a mailbox is opened for: SESSION list, body, remove, notes; DELIVER put; MAINTAIN everything,
+ * with or without a session beside it. */
 enum restante_mode { RESTANTE_SESSION = 1, RESTANTE_DELIVER, RESTANTE_MAINTAIN };
 
 enum restante_task {
@@ -194,21 +220,28 @@ struct restante_put {
 	int64_t received;
 };
 
+/* The calls of a storage. A handle is used by the process that opened it and by no other; a process
+ * may hold several, one after the other or at once. open, close, list, body and remove must be
+ * there; the three put calls may be NULL together (read-only for an MTA), the two of notes too. */
 struct restante_storage {
 	uint32_t size, flags; /* flags: 0 */
 	/* [sess, dlv, mnt] Opens the user's mailbox. SESSION holds it against other sessions until
-	 * close() (BUSY after the plugin's own bounded wait); DELIVER does not wait for sessions.
-	 * On OK *st is the handle. On error nothing is held and close() is not called. */
+	 * close() (BUSY after the plugin's own bounded wait) or until its process ends in whatever
+	 * way; DELIVER does not wait for sessions. On OK *st is the handle. On error nothing is held
+	 * and close() is not called. */
 	int (*open)(const struct restante_host *, const struct restante_user *, uint32_t mode, void **st);
-	/* Ends the handle. Never deletes a message: a dropped connection loses nothing. */
+	/* [sess, dlv, mnt] Ends the handle: called once after each open() that returned OK, with no body
+	 * and no put open. Never deletes a message: a dropped connection loses nothing. */
 	void (*close)(void *st);
 	/* [sess, mnt] Calls each() for every message, oldest first, and stops with its value when
-	 * that is not 0. The same messages for each call on one handle. */
+	 * that is not 0. The same messages for each call on one handle, whatever is delivered
+	 * meanwhile. */
 	int (*list)(void *st, int (*each)(void *arg, const struct restante_message *), void *arg);
-	/* [sess, mnt] Opens one message. GONE when it has vanished. At most one body is open. */
+	/* [sess, mnt] Opens one message, key as list() gave it. GONE when it has vanished. At most one
+	 * body is open. On error release() is not called. */
 	int (*body)(void *st, uint64_t key, struct restante_body *out);
-	/* [sess, mnt] Deletes messages. OK = all are gone and that is on disk; a message that had
-	 * already vanished counts as deleted. On error some may be gone. */
+	/* [sess, mnt] Deletes messages, keys as list() gave them, each once. OK = all are gone and that is
+	 * on disk; a message that had already vanished counts as deleted. On error some may be gone. */
 	int (*remove)(void *st, const uint64_t *keys, size_t n);
 	/* [dlv, mnt] One message: begin, data as often as needed, end. commit 0 drops it. OK of
 	 * put_end(1) = the message is on disk and will be seen by the next open. Data comes with the
@@ -217,8 +250,9 @@ struct restante_storage {
 	int (*put_begin)(void *st, const struct restante_put *, void **put);
 	int (*put_data)(void *put, const void *p, size_t n);
 	int (*put_end)(void *put, int commit);
-	/* [sess, mnt] Small named records (64 KiB) kept with the mailbox and replaced atomically. NONE =
-	 * no such record. *p stays valid until the next note_ call. n == 0 in put removes. May be NULL. */
+	/* [sess, mnt] Small named records (64 KiB) kept with the mailbox and replaced atomically; a name
+	 * is a-z, 0-9 and -, at most 32 of them. NONE = no such record. *p stays valid until the next
+	 * note_ call. n == 0 in put removes. May be NULL. */
 	int (*note_get)(void *st, const char *name, const void **p, size_t *n);
 	int (*note_put)(void *st, const char *name, const void *p, size_t n);
 	/* [mnt] Does the tasks of enum restante_task. PERM = there is damage, and the log says which;
@@ -234,8 +268,8 @@ enum restante_request_flag {
 
 struct restante_request {
 	uint32_t size, flags; /* flags: enum restante_request_flag */
-	const char *user;     /* as the client gave it */
-	const char *service;  /* "pop3", "deliver" */
+	const char *user;     /* as the client gave it: any octets but NUL */
+	const char *service;  /* "pop3", "deliver": what the user is wanted for */
 	const char *client_ip, *server_ip; /* numeric, "" = unknown */
 };
 
@@ -245,17 +279,26 @@ struct restante_scram {
 	const void *salt, *stored, *server;
 };
 
-/* [auth] Each call may be NULL: the plugin cannot do that. NONE = the user is not in this backend.
- * DENY = the user or the secret is refused. TEMP = could not find out; never DENY for that. What
- * out points to stays valid until the next call or close(). The core evens out the time that DENY
- * takes; a plugin must not let it tell an unknown user from a wrong password either. */
+/* [auth] Each call but open and close may be NULL: the plugin cannot do that. NONE = the user is not
+ * in this backend. DENY = the user or the secret is refused. TEMP = could not find out; never DENY
+ * for that. What out points to is the plugin's and stays valid until the next call or close(). The
+ * core evens out the time that DENY takes; a plugin must not let it tell an unknown user from a wrong
+ * password either. */
 struct restante_auth {
 	uint32_t size, flags; /* flags: 0 */
+	/* Once when a worker starts, in its sandbox. On OK *au is the handle of all other calls; any
+	 * other result keeps the server from starting, so that a backend which is down is no reason to
+	 * fail: connect when asked. On error close() is not called. */
 	int (*open)(const struct restante_host *, void **au);
+	/* When the worker ends in order. */
 	void (*close)(void *au);
+	/* Is this the user's password? OK fills out. */
 	int (*verify)(void *au, const struct restante_request *, const char *password, struct restante_user *out);
+	/* The same record without a password: for deliveries, restantectl, and after scram, apop, token. */
 	int (*lookup)(void *au, const struct restante_request *, struct restante_user *out);
+	/* What is stored for SCRAM with that hash ("SHA-1", "SHA-256"). DENY = this user has none. */
 	int (*scram)(void *au, const struct restante_request *, const char *hash, struct restante_scram *out);
+	/* RFC 1939 section 7: the secret that client and server share. DENY = this user has none. */
 	int (*apop)(void *au, const struct restante_request *, const char **shared_secret);
 	/* RFC 7628: a bearer token of at most 16 KiB. request->user is whom the client wants to be,
 	 * or "". NONE = not a token of this plugin's issuer. out->name is set, the rest may be left to
@@ -274,6 +317,8 @@ enum restante_needs {
 	RESTANTE_NEEDS_FORK = 8
 };
 
+/* All of it is constant: it is read in the processes of [check], and shown by restantectl(8), without
+ * a call being made. */
 struct restante_plugin {
 	uint32_t magic, size; /* these two never move: RESTANTE_MAGIC, sizeof(struct restante_plugin) */
 	uint32_t need_minor;  /* the oldest minor version of a core that the plugin can work with */
@@ -285,9 +330,13 @@ struct restante_plugin {
 	const struct restante_setting *settings;
 	const struct restante_storage *storage; /* either or both */
 	const struct restante_auth *auth;
-	/* [check] Looks at the settings together; logs what is wrong; OK or PERM. May be NULL. */
+	/* [check] Looks at the settings together; logs what is wrong, by setting; OK or PERM. Only
+	 * host's log, str, num, list and alloc make sense here; what alloc gave is freed after the
+	 * call. May be NULL. */
 	int (*check)(const struct restante_host *);
-	const void *(*ext)(const char *id); /* an extension of the plugin by name, or NULL; may be NULL */
+	/* An extension of the plugin by name and version, "name/1": constant, or NULL. The core asks
+	 * anywhere and for names that the plugin has never heard of. May be NULL. */
+	const void *(*ext)(const char *id);
 };
 
 #ifdef __cplusplus

@@ -119,8 +119,53 @@ static int an_open(
 	return RESTANTE_TEMP;
 }
 
-static const struct restante_auth an_auth = {.size = sizeof(an_auth)};
+static int an_auth_open(const struct restante_host *h, void **au)
+{
+	(void)h, (void)au;
+	return RESTANTE_TEMP;
+}
+
+static void a_close(void *handle)
+{
+	(void)handle;
+}
+
+static int a_note(void *st, const char *name, const void *p, size_t n)
+{
+	(void)st, (void)name, (void)p, (void)n;
+	return RESTANTE_FULL;
+}
+
+static const struct restante_auth an_auth = {
+	.size = sizeof(an_auth), .open = an_auth_open, .close = a_close};
+static const struct restante_auth no_auth = {.size = sizeof(no_auth)};
 static const struct restante_storage half = {.size = sizeof(half), .open = an_open};
+
+static int a_list(void *st, int (*each)(void *, const struct restante_message *), void *arg)
+{
+	(void)st, (void)each, (void)arg;
+	return RESTANTE_OK;
+}
+
+static int a_body(void *st, uint64_t key, struct restante_body *out)
+{
+	(void)st, (void)key, (void)out;
+	return RESTANTE_GONE;
+}
+
+static int a_remove(void *st, const uint64_t *keys, size_t n)
+{
+	(void)st, (void)keys, (void)n;
+	return RESTANTE_OK;
+}
+
+static const struct restante_storage uneven = {.size = sizeof(uneven),
+	.open = an_open,
+	.close = a_close,
+	.list = a_list,
+	.body = a_body,
+	.remove = a_remove,
+	.note_put = a_note};
 
 static const struct restante_plugin fine = {.magic = RESTANTE_MAGIC,
 	.size = sizeof(fine),
@@ -154,6 +199,8 @@ static void an_entry_that_this_core_cannot_work_with_is_refused(void **state)
 	entry_refused((e = fine, e.name = NULL, e), "calls itself");
 	entry_refused((e = fine, e.auth = NULL, e), "neither");
 	entry_refused((e = fine, e.storage = &half, e), "calls missing");
+	entry_refused((e = fine, e.auth = &no_auth, e), "auth has calls missing");
+	entry_refused((e = fine, e.storage = &uneven, e), "half of the calls");
 	entry_refused((e = fine, e.nsettings = 1, e), "settings is malformed");
 }
 
