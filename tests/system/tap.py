@@ -12,6 +12,10 @@ class Tap:
     def __init__(self):
         self.count, self.state = 0, {}
 
+    def pytest_addoption(self, parser):
+        """pytest asks for this one of its terminal's options when it explains what an assertion compared."""
+        parser.addoption("--verbose", type=int, default=0)
+
     def say(self, line):
         print(line, flush=True)
 
