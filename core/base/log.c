@@ -17,7 +17,7 @@
 #define LOG_FD 2
 #define TEXT_MAX 1024
 
-static int is_syslog(void)
+int log_is_syslog(void)
 {
 	int type = 0;
 	socklen_t n = sizeof(type);
@@ -42,7 +42,7 @@ void log_vline(int priority, const char *fmt, va_list ap)
 	if (vsnprintf(text, sizeof(text), fmt, ap) < 0)
 		return;
 	clean(text);
-	if (is_syslog()) {
+	if (log_is_syslog()) {
 		n = snprintf(line, sizeof(line), "<%d>%s[%ld]: %s", LOG_MAIL | priority,
 			program_invocation_short_name, (long)getpid(), text);
 		(void)!send(LOG_FD, line, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT);

@@ -17,6 +17,8 @@ void log_vline(int priority, const char *fmt, va_list ap) __attribute__((format(
  * quote, a control or an 8-bit octet, so that a client cannot forge a field. */
 void log_field(struct buf *line, const char *key, const char *value);
 
+/* Is descriptor 2 syslog's socket? */
+int log_is_syslog(void);
 /* Makes descriptor 2 the syslog socket. 0, or -1 with errno where nobody listens at /dev/log. */
 int log_to_syslog(void);
 

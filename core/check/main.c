@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 #include "base/log.h"
 #include "check/check.h"
@@ -39,10 +38,7 @@ struct checker {
 
 void say(const char *text)
 {
-	int type = 0;
-	socklen_t n = sizeof(type);
-
-	if (getsockopt(STDERR_FILENO, SOL_SOCKET, SO_TYPE, &type, &n) == 0 && type == SOCK_DGRAM)
+	if (log_is_syslog())
 		log_line(LOG_ERR, "%s", text);
 	else
 		dprintf(STDERR_FILENO, "%s\n", text);

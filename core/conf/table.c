@@ -87,6 +87,14 @@ const struct conf_row conf_table[] = {
 	{{"login_delay", RESTANTE_SECONDS, 0, "0",
 		 "least time between two logins: what LOGIN-DELAY of CAPA says", "0..1d"},
 		LOGIN | SESSION},
+	/* delivery */
+	{{"message_size_limit", RESTANTE_SIZE, 0, "50MB",
+		 "largest message that is delivered, in octets; 0 = no limit", NULL},
+		MASTER},
+	{{"recipient_delimiter", RESTANTE_STRING, 0, "+",
+		 "octets that separate a user from an extension in an address; empty = none",
+		 "..8"},
+		MASTER},
 	/* processes */
 	{{"login_processes", RESTANTE_INT, 0, "0",
 		 "processes that speak to clients before login; 0 = one a CPU", "0..30"},

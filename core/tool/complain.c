@@ -1,9 +1,11 @@
-/* complain - a command's messages. */
+/* complain - a command's messages: to whoever called it, or to syslog where the MTA reads the rest.
+ */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include "base/log.h"
 #include "tool/tool.h"
 
 int complain(const char *fmt, ...)
@@ -12,11 +14,16 @@ int complain(const char *fmt, ...)
 	va_list ap;
 
 	fflush(stdout);
-	fprintf(stderr, "%s: ", program_invocation_short_name);
 	errno = saved; /* for %m */
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	if (log_is_syslog()) {
+		log_vline(LOG_ERR, fmt, ap);
+	} else {
+		fprintf(stderr, "%s: ", program_invocation_short_name);
+		errno = saved;
+		vfprintf(stderr, fmt, ap);
+		fprintf(stderr, "\n");
+	}
 	va_end(ap);
-	fprintf(stderr, "\n");
 	return EXIT_FAILURE;
 }

@@ -10,7 +10,8 @@
 
 #define TOOL_CONFIG SYSCONF_DIR "/restante.conf"
 
-/* "PROGRAM: ..." and a newline to stderr. Returns 1, for `return complain(...)`. */
+/* "PROGRAM: ..." and a newline to stderr, or a line to syslog where that is descriptor 2. Returns
+ * 1, for `return complain(...)`. */
 int complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* --- effective.c: the configuration ----------------------------------------------------------- */

@@ -9,6 +9,7 @@ SYSTEM_TESTS = \
 	tests/system/test_maildir.py \
 	tests/system/test_mbox.py \
 	tests/system/test_mbox_mta.py \
+	tests/system/test_deliver.py \
 	tests/system/test_login.py \
 	tests/system/test_tls.py \
 	tests/system/test_limits.py \
