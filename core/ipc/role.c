@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "ipc/role.h"
 
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -96,6 +97,7 @@ void role_begin(struct role_start *s, enum role self)
 	s->master = (struct channel){.fd = ROLE_FD, .self = self, .peer = ROLE_MASTER};
 	s->config = -1;
 	s->shared = -1;
+	(void)fcntl(ROLE_FD, F_SETFD, FD_CLOEXEC); /* not for programs that a plugin runs */
 	do {
 		enum msg_got got = msg_recv(&s->master, &m);
 

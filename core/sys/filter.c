@@ -34,6 +34,7 @@ enum group {
 	NETWORK = 16, /* RESTANTE_NEEDS_NETWORK */
 	RUN = 32,     /* RESTANTE_NEEDS_FORK */
 	THREADS = 64, /* RESTANTE_NEEDS_THREADS */
+	ROOT = 128,   /* RESTANTE_NEEDS_ROOT */
 };
 
 static const struct {
@@ -41,7 +42,7 @@ static const struct {
 } profiles[FILTERS] = {
 	[FILTER_LOGIN] = {BASE | ACCEPT, 0},
 	[FILTER_AUTH] = {BASE, 0},
-	[FILTER_WORKER] = {BASE | FILES, NETWORK | RUN | THREADS},
+	[FILTER_WORKER] = {BASE | FILES, NETWORK | RUN | THREADS | ROOT},
 	[FILTER_SPAWNER] = {BASE | FILES | BECOME, NETWORK | RUN | THREADS},
 	[FILTER_SESSION] = {0, 0}, /* see build_session */
 };
@@ -103,7 +104,10 @@ static const struct {
 	{BECOME | RUN | THREADS, "set_tid_address"},
 	/* what plugins declare */
 	{NETWORK, "socket connect bind listen"},
-	{RUN, "execve execveat setpgid setsid"},
+	{RUN, "execve execveat"},
+	{ROOT, "setuid setgid setreuid setregid setresuid setresgid setgroups setfsuid "
+	       "setfsgid setuid32 setgid32 setreuid32 setregid32 setresuid32 setresgid32 "
+	       "setgroups32 setfsuid32 setfsgid32 setpriority getpriority keyctl"},
 	{THREADS, "sched_setaffinity sched_getscheduler sched_setscheduler sched_getparam"},
 };
 #define CALLS (sizeof(calls) / sizeof(calls[0]))
@@ -124,6 +128,10 @@ static const struct {
 	{EPERM, "sched_setaffinity sched_setscheduler setpriority getpriority"},
 };
 #define SOFT (sizeof(soft) / sizeof(soft[0]))
+
+/* What a plugin starts stays in the process group of the role, so that it can be ended with it: for
+ * who asks for a group of his own, these succeed and change nothing. */
+static const char groups_kept[] = "setsid setpgid";
 
 /* Calls from this number on are newer than these tables: a library that tries one has to live
  * without it. (The same on every architecture; where numbers start higher, all that is not allowed
@@ -233,6 +241,8 @@ static unsigned groups_of(enum filter_profile p, uint32_t needs)
 		more |= RUN;
 	if ((needs & RESTANTE_NEEDS_THREADS) != 0)
 		more |= THREADS;
+	if ((needs & RESTANTE_NEEDS_ROOT) != 0)
+		more |= ROOT;
 	return profiles[p].groups | (more & profiles[p].more);
 }
 
@@ -241,13 +251,16 @@ static void build_role(struct program *p, unsigned groups)
 	begin(p);
 	if ((groups & (THREADS | BECOME | RUN)) == THREADS)
 		when_thread(p);
+	if ((groups & RUN) != 0)
+		when_calls(p, groups_kept, FAIL(0));
 	for (size_t i = 0; i < CALLS; i++)
 		if ((calls[i].groups & groups) != 0)
 			when_calls(p, calls[i].names, SECCOMP_RET_ALLOW);
 	for (size_t i = 0; i < SOFT; i++)
 		when_calls(p, soft[i].names, FAIL(soft[i].error));
 	when(p, BPF_JGE, FIRST_UNKNOWN, FAIL(ENOSYS));
-	emit(p, RETURN(SECCOMP_RET_KILL_PROCESS));
+	/* Other people's programs were not made with this list in mind. */
+	emit(p, RETURN((groups & (RUN | BECOME)) == RUN ? FAIL(EPERM) : SECCOMP_RET_KILL_PROCESS));
 }
 
 static void build_session(struct program *p, uint32_t needs)

@@ -28,6 +28,8 @@ struct filter {
 /* Builds the program for a profile. needs: enum restante_needs of all plugins in the process, or'ed
  * (a session: of the one plugin that it uses), widens it. 0, or -1 with errno. */
 int filter_build(struct filter *, enum filter_profile, uint32_t needs);
+/* With RESTANTE_NEEDS_FORK the filter is that of the programs too that a plugin runs: they cannot
+ * leave the role's process group, and in a worker what is not in the list fails with EPERM. */
 /* From here on the process (all its threads and children) keeps to it. Sets no-new-privileges. A
  * call that is not in the list kills the process (SIGSYS; the kernel's audit log names the call); a
  * few harmless ones that libraries try (see filter.c) fail with EPERM or ENOSYS instead. 0, or -1

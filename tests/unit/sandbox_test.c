@@ -173,6 +173,31 @@ static void declared_needs_widen_the_filter_of_a_plugins_process(void **state)
 	}
 }
 
+/* A program that a worker's plugin runs: it cannot leave the group, and what it may not, fails. */
+static int stays_in_its_group(const void *unused)
+{
+	pid_t group = getpgrp();
+
+	(void)unused;
+	CHECK(group != getpid());
+	enter(FILTER_WORKER, RESTANTE_NEEDS_FORK);
+	CHECK(setsid() != -1 && setpgid(0, 0) == 0);
+	CHECK(getpgrp() == group && getpgrp() != getpid());
+	errno = 0;
+	CHECK(ptrace(PTRACE_TRACEME, 0, 0, 0) == -1 && errno == EPERM);
+	errno = 0;
+	CHECK(setuid(getuid()) == -1 && errno == EPERM);
+	return 0;
+}
+
+static void a_program_of_a_plugin_stays_in_the_workers_group(void **state)
+{
+	(void)state;
+	if (!filter_works())
+		skip();
+	assert_int_equal(in_child(stays_in_its_group, NULL), 0);
+}
+
 static int forks_with_threads(const void *profile)
 {
 	enter(*(const enum filter_profile *)profile, RESTANTE_NEEDS_THREADS);
@@ -562,6 +587,7 @@ int main(void)
 		cmocka_unit_test(no_role_opens_a_socket_and_login_and_auth_no_file),
 		cmocka_unit_test(no_role_executes_a_program),
 		cmocka_unit_test(declared_needs_widen_the_filter_of_a_plugins_process),
+		cmocka_unit_test(a_program_of_a_plugin_stays_in_the_workers_group),
 		cmocka_unit_test(threads_are_not_processes),
 		cmocka_unit_test(what_libc_itself_calls_is_allowed),
 		cmocka_unit_test_setup_teardown(
