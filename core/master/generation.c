@@ -222,12 +222,24 @@ void generation_message(struct master *m, struct generation *g, struct process *
 
 /* --- what becomes of it --- */
 
-static void report_end(const struct process *p, int status)
+/* A worker whose plugin does not give up in time is killed by its own timer: that tells about a
+ * server elsewhere that does not answer, and is no reason to start the next one later. */
+static int ended_at_deadline(const struct generation *g, const struct process *p, int status)
+{
+	return p->role == ROLE_WORKER && p->state == WORKING && WIFSIGNALED(status) &&
+	       WTERMSIG(status) == SIGKILL &&
+	       clock_ms() - p->since >= conf_num(g->conf, "auth_timeout") * 1000;
+}
+
+static void report_end(const struct process *p, int status, int deadline)
 {
 	const char *name = role_name(p->role);
 	long pid = (long)p->pid;
 
-	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
+	if (deadline)
+		log_line(LOG_ERR, "%s %u (%ld) was ended: a plugin took longer than auth_timeout",
+			name, p->number, pid);
+	else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
 		log_line(LOG_ERR,
 			"%s %u (%ld) made a system call that its filter forbids and was ended; the "
 			"kernel's log names the call",
@@ -253,10 +265,16 @@ static void schedule(struct process *p)
 
 void generation_ended(struct master *m, struct generation *g, struct process *p, int status)
 {
+	int deadline = ended_at_deadline(g, p, status);
+
 	if (g->state != DRAINING && !(p->failed && WIFEXITED(status)))
-		report_end(p, status);
+		report_end(p, status, deadline);
+	if (deadline)
+		p->pause = 0;
 	if (p->role == ROLE_SESSION)
 		stop_remember(m, p->pid);
+	else if (p->role == ROLE_WORKER)
+		(void)kill(-p->pid, SIGKILL); /* programs that its plugins were running */
 	process_gone(m, p);
 	if (g->state == COMING)
 		fail(m, g);
