@@ -75,9 +75,11 @@ static void close_files(struct worker *w)
 
 static void confine(struct worker *w)
 {
-	int root = w->start.privileged && (w->backends.needs & RESTANTE_NEEDS_ROOT) != 0;
+	int root = w->start.privileged && geteuid() == 0; /* the master has decided that */
 	struct filter f;
 
+	if (!root)
+		w->backends.needs &= ~(uint32_t)RESTANTE_NEEDS_ROOT;
 	(void)drop_limits(NOFILE);
 	if ((root ? drop_confine_root() : drop_confine(w->start.privileged, 0)) == -1)
 		role_fail(&w->start, "cannot give up privileges: %m");

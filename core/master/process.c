@@ -78,6 +78,8 @@ void processes_plan(struct generation *g)
 
 static int auth_needs_root(const struct conf *c)
 {
+	if (conf_num(c, "auth_root") == 0)
+		return 0;
 	for (size_t i = 0; i < conf_plugins(c); i++)
 		if ((conf_plugin(c, i)->kinds & CONF_AUTH) != 0 &&
 			(conf_plugin(c, i)->needs & RESTANTE_NEEDS_ROOT) != 0)
