@@ -13,7 +13,7 @@ struct builder {
 	const char *main_file;
 	complain_fn *to;
 	struct conf *c;
-	char *defaults; /* room in the conf's block for the items of default lists */
+	char *room; /* in the conf's block: for items of default lists, and for plugins' lists */
 	int failed;
 };
 
@@ -60,7 +60,10 @@ static void make_room(struct builder *b)
 	for (size_t i = 0; i < conf_table_rows; i++)
 		if (conf_table[i].s.fallback != NULL)
 			n += strlen(conf_table[i].s.fallback) + 1;
-	b->c->block = b->defaults = mem_alloc(n, 1);
+	for (size_t i = 0; i < b->given->n; i++)
+		for (size_t j = 0; j < b->given->list[i].n; j++)
+			n += strlen(b->given->list[i].items[j]) + 1;
+	b->c->block = b->room = mem_alloc(n, 1);
 }
 
 /* The items of a default: one, or in a list those between spaces. */
@@ -70,14 +73,15 @@ static const char **default_items(struct builder *b, const struct conf_row *row,
 	const char *p = row->s.fallback;
 
 	*n = 0;
-	if ((row->s.flags & CONF_LIST) == 0 && p != NULL)
+	if ((row->s.flags & RESTANTE_LIST) == 0 && p != NULL)
 		items[(*n)++] = p;
-	while ((row->s.flags & CONF_LIST) != 0 && p != NULL && *p != '\0' && *n < DEFAULT_ITEMS) {
+	while ((row->s.flags & RESTANTE_LIST) != 0 && p != NULL && *p != '\0' &&
+		*n < DEFAULT_ITEMS) {
 		size_t len = strcspn(p, " ");
 
-		memcpy(b->defaults, p, len);
-		items[(*n)++] = b->defaults;
-		b->defaults += len + 1; /* the block is zero: a NUL is there */
+		memcpy(b->room, p, len);
+		items[(*n)++] = b->room;
+		b->room += len + 1; /* the block is zero: a NUL is there */
 		p += len + (p[len] == ' ');
 	}
 	return items;
@@ -105,10 +109,37 @@ static void build_row(struct builder *b, const struct conf_row *row)
 
 /* --- plugins ---------------------------------------------------------------------------------- */
 
+/* The items of a plugin's list, each of them valid, with one space between them. */
+static const char *join(
+	struct builder *b, const struct restante_setting *s, const struct given *g, int64_t *first)
+{
+	const char *text = b->room;
+	struct buf why = {0};
+	int64_t num;
+
+	for (size_t i = 0; i < g->n; i++) {
+		const char *item = g->items[i];
+		size_t len = strlen(item);
+
+		if (len == 0 || strchr(item, ' ') != NULL)
+			buf_printf(&why, "expected items that are not empty and have no spaces");
+		else
+			(void)value_check(s->type, s->range, item, i == 0 ? first : &num, &why);
+		if (why.len > 0)
+			blame_value(b, g->section, s->name,
+				s->type == RESTANTE_SECRET ? "(secret)" : item, &why);
+		memcpy(b->room, item, len);
+		b->room[len] = i + 1 < g->n ? ' ' : '\0';
+		b->room += len + 1;
+	}
+	return g->n > 0 ? text : "";
+}
+
 static void build_setting(struct builder *b, const char *plugin, const struct restante_setting *s,
 	struct conf_setting *out)
 {
 	const struct given *g = parse_find(b->given, plugin, s->name);
+	int list = (s->flags & RESTANTE_LIST) != 0;
 	struct buf why = {0};
 
 	*out = (struct conf_setting){.name = s->name,
@@ -118,16 +149,17 @@ static void build_setting(struct builder *b, const char *plugin, const struct re
 		.type = s->type,
 		.flags = s->flags,
 		.value = g != NULL && g->n > 0 ? g->items[0] : s->fallback};
-	if (out->value == NULL) {
-		if ((s->flags & RESTANTE_REQUIRED) != 0) {
-			buf_printf(&why, "has to be set: %s", s->doc);
-			blame_value(b, plugin, s->name, NULL, &why);
-		}
-		return;
-	}
-	if (value_check(s->type, s->range, out->value, &out->num, &why) == -1)
+	if (g != NULL && list)
+		out->value = join(b, s, g, &out->num);
+	else if (out->value != NULL && value_check_setting(s->type, s->flags, s->range, out->value,
+					       &out->num, &why) == -1)
 		blame_value(b, plugin, s->name,
 			s->type == RESTANTE_SECRET ? "(secret)" : out->value, &why);
+	if ((s->flags & RESTANTE_REQUIRED) != 0 &&
+		(out->value == NULL || (list && out->value[0] == '\0'))) {
+		buf_printf(&why, "has to be set: %s", s->doc);
+		blame_value(b, plugin, s->name, NULL, &why);
+	}
 	buf_free(&why);
 }
 

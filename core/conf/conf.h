@@ -30,7 +30,8 @@ const char *conf_item(const struct conf *, const char *name, size_t i);
 struct conf_setting { /* one row of a plugin's table with its value */
 	const char *name, *doc;
 	const char *fallback, *range; /* NULL = none, as in struct restante_setting */
-	const char *value;            /* validated, not yet expanded; NULL = unset */
+	const char *value;            /* validated, not yet expanded; NULL = unset. Of a list: its
+					 items with one space between them */
 	uint32_t type, flags;         /* of restante/plugin.h */
 	int64_t num;                  /* as conf_num */
 };

@@ -61,7 +61,7 @@ static int check_one(const struct conf *c, const char *name, const char *value, 
 		return -1;
 	}
 	if (s != NULL)
-		return value_check(s->type, s->range, value, &num, why);
+		return value_check_setting(s->type, s->flags, s->range, value, &num, why);
 	return value_check(row->s.type, row->s.range, value, &num, why);
 }
 

@@ -2,7 +2,10 @@
  *
  * libconfuse stores values too, but forgets where they came from and drops those of a section that
  * is opened a second time; so only its list values are read back. Its callbacks have no argument:
- * `now` is the parse that is going on, set in parse() alone. */
+ * `now` is the parse that is going on, set in parse() alone.
+ *
+ * It wants to know which settings are lists. As long as a section's plugin is not known, those are
+ * taken for lists that have a brace behind them anywhere in the files. */
 #include "conf/parse.h"
 
 #include <ctype.h>
@@ -18,6 +21,8 @@ struct parser {
 	int may_grow;
 	const struct section *sections;
 	size_t nsections;
+	char **lists; /* names of what may be lists in sections that are not known */
+	size_t nlists;
 	complain_fn *to;
 	struct parsed *out;
 	size_t source; /* which is being read */
@@ -25,6 +30,10 @@ struct parser {
 };
 
 static struct parser *now;
+
+/* In front of the items of a default in a section: libconfuse parses it when the section opens, as
+ * if the file gave it. No value that is valid has it. */
+#define DEFAULT_MARK '\001'
 
 /* --- messages --------------------------------------------------------------------------------- */
 
@@ -109,6 +118,19 @@ static void free_items(struct given *g)
 	g->n = 0;
 }
 
+static const char *item_text(cfg_opt_t *opt, size_t i)
+{
+	const char *text = cfg_opt_getnstr(opt, (unsigned)i);
+
+	return text + (*text == DEFAULT_MARK);
+}
+
+/* Is the value that came last one of a default? */
+static int is_default(cfg_opt_t *opt)
+{
+	return *cfg_opt_getnstr(opt, cfg_opt_size(opt) - 1) == DEFAULT_MARK;
+}
+
 /* Called after each value, in a list after each item. */
 static int on_value(cfg_t *cfg, cfg_opt_t *opt)
 {
@@ -122,6 +144,8 @@ static int on_value(cfg_t *cfg, cfg_opt_t *opt)
 		complain_at(file, cfg->line, "expected the setting inside its section");
 		return -1;
 	}
+	if (section[0] != '\0' && (opt->flags & CFGF_LIST) != 0 && is_default(opt))
+		return 0;
 	g = note(section, opt->name);
 	if (g->file != NULL && strcmp(g->file, file) == 0 && (opt->flags & CFGF_LIST) == 0) {
 		buf_printf(&text, "%s: set already in line %d", opt->name, g->line);
@@ -135,18 +159,38 @@ static int on_value(cfg_t *cfg, cfg_opt_t *opt)
 	g->n = cfg_opt_size(opt);
 	g->items = mem_alloc(g->n, sizeof(*g->items));
 	for (size_t i = 0; i < g->n; i++)
-		g->items[i] = mem_strdup(cfg_opt_getnstr(opt, (unsigned)i));
+		g->items[i] = mem_strdup(item_text(opt, i));
 	return 0;
 }
 
+/* A list that the source leaves empty: no callback is called for it, so its line is not known. */
+static void note_if_empty(const char *section, const cfg_opt_t *opt)
+{
+	struct given *g;
+
+	if ((opt->flags & CFGF_LIST) == 0 || (opt->flags & CFGF_MODIFIED) == 0 || opt->nvalues > 0)
+		return;
+	g = note(section, opt->name);
+	if (g->file != NULL && g->n == 0)
+		return;
+	free_items(g);
+	g->items = NULL;
+	g->file = now->sources->list[now->source].name;
+	g->line = 0;
+}
+
+/* Called when a section ends. */
 static int on_section(cfg_t *cfg, cfg_opt_t *opt)
 {
+	const cfg_t *section = cfg_opt_getnsec(opt, cfg_opt_size(opt) - 1);
 	struct given *g = note(opt->name, NULL);
 
 	if (g->file == NULL) {
 		g->file = now->sources->list[now->source].name;
 		g->line = cfg->line;
 	}
+	for (size_t i = 0; section->opts[i].name != NULL; i++)
+		note_if_empty(opt->name, &section->opts[i]);
 	return 0;
 }
 
@@ -172,17 +216,17 @@ static int on_include(cfg_t *cfg, cfg_opt_t *opt, int argc, const char **argv)
 
 /* --- what libconfuse is told ------------------------------------------------------------------ */
 
-/* "a b" to {"a", "b"}: the default of a list, to which += appends. */
-static char *list_default(const char *fallback)
+/* "a b" to {"a", "b"}: the default of a list, to which += appends. mark stands before each item. */
+static char *list_default(const char *fallback, const char *mark)
 {
 	struct buf text = {0};
 
 	if (fallback == NULL)
 		return NULL;
-	buf_printf(&text, "{\"");
+	buf_printf(&text, "{\"%s", mark);
 	for (; *fallback != '\0'; fallback++) {
 		if (*fallback == ' ')
-			buf_add(&text, "\", \"", 4);
+			buf_printf(&text, "\", \"%s", mark);
 		else
 			buf_add(&text, fallback, 1);
 	}
@@ -193,29 +237,57 @@ static char *list_default(const char *fallback)
 static cfg_opt_t row_option(const struct conf_row *row)
 {
 	cfg_opt_t one = CFG_STR(row->s.name, NULL, CFGF_NODEFAULT);
-	cfg_opt_t list = CFG_STR_LIST(row->s.name, list_default(row->s.fallback), CFGF_NONE);
+	cfg_opt_t list = CFG_STR_LIST(row->s.name, list_default(row->s.fallback, ""), CFGF_NONE);
 
-	if ((row->s.flags & CONF_LIST) != 0)
+	if ((row->s.flags & RESTANTE_LIST) != 0)
 		return list;
 	free(list.def.parsed);
 	return one;
 }
 
-static cfg_opt_t section_option(const struct section *s)
+static cfg_opt_t setting_option(const struct restante_setting *s)
 {
-	cfg_opt_t *opts = mem_alloc(s->nsettings + 1, sizeof(*opts));
+	static const char mark[] = {DEFAULT_MARK, '\0'};
+	cfg_opt_t one = CFG_STR(s->name, NULL, CFGF_NODEFAULT);
+	cfg_opt_t list = CFG_STR_LIST(s->name, NULL, CFGF_NONE);
+
+	if ((s->flags & RESTANTE_LIST) == 0)
+		return one;
+	if (s->fallback != NULL && s->fallback[0] != '\0')
+		list.def.parsed = list_default(s->fallback, mark);
+	return list;
+}
+
+static cfg_opt_t section_option(const struct parser *p, const struct section *s)
+{
+	size_t n = s->known ? s->nsettings : p->nlists;
+	cfg_opt_t *opts = mem_alloc(n + 1, sizeof(*opts));
 	cfg_opt_t option = CFG_SEC(s->name, opts, CFGF_NODEFAULT);
 
-	for (size_t i = 0; i < s->nsettings; i++) {
-		cfg_opt_t o = CFG_STR(s->settings[i].name, NULL, CFGF_NODEFAULT);
+	for (size_t i = 0; i < n; i++) {
+		struct restante_setting any = {.flags = RESTANTE_LIST};
 
-		opts[i] = o;
+		if (!s->known)
+			any.name = p->lists[i];
+		opts[i] = setting_option(s->known ? &s->settings[i] : &any);
 		opts[i].validcb = on_value;
 	}
 	if (!s->known)
 		option.flags |= CFGF_KEYSTRVAL;
 	option.validcb = on_section;
 	return option;
+}
+
+/* What cfg_init has copied. */
+static void free_options(cfg_opt_t *opts, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		for (cfg_opt_t *o = opts[i].subopts; o != NULL && o->name != NULL; o++)
+			free(o->def.parsed);
+		free(opts[i].subopts);
+		free(opts[i].def.parsed);
+	}
+	free(opts);
 }
 
 static cfg_t *prepare(const struct parser *p)
@@ -230,13 +302,9 @@ static cfg_t *prepare(const struct parser *p)
 		opts[n++] = row_option(&conf_table[i]);
 	for (size_t i = 0; i < p->nsections; i++)
 		if (p->sections[i].why == NULL)
-			opts[n++] = section_option(&p->sections[i]);
+			opts[n++] = section_option(p, &p->sections[i]);
 	cfg = cfg_init(opts, CFGF_NONE);
-	for (size_t i = 0; i < n; i++) {
-		free(opts[i].subopts);
-		free(opts[i].def.parsed);
-	}
-	free(opts);
+	free_options(opts, n);
 	if (cfg == NULL)
 		return NULL;
 	/* Only now: what cfg_init parses itself are the defaults. */
@@ -246,24 +314,32 @@ static cfg_t *prepare(const struct parser *p)
 	return cfg;
 }
 
-/* Lists that the source leaves empty: no callback is called for them, so their line is not known.
+/* --- which settings are lists ------------------------------------------------------------------
  */
-static void note_empty(cfg_t *cfg)
-{
-	for (size_t i = 0; i < conf_table_rows; i++) {
-		const cfg_opt_t *opt = cfg_getopt(cfg, conf_table[i].s.name);
-		struct given *g;
 
-		if ((opt->flags & CFGF_LIST) == 0 || (opt->flags & CFGF_MODIFIED) == 0 ||
-			opt->nvalues > 0)
-			continue;
-		g = note("", opt->name);
-		if (g->file != NULL && g->n == 0)
-			continue;
-		free_items(g);
-		g->items = NULL;
-		g->file = now->sources->list[now->source].name;
-		g->line = 0;
+static void add_list(struct parser *p, const char *name, size_t len)
+{
+	for (size_t i = 0; i < p->nlists; i++)
+		if (strlen(p->lists[i]) == len && memcmp(p->lists[i], name, len) == 0)
+			return;
+	p->lists = mem_grow(p->lists, p->nlists + 1, sizeof(*p->lists));
+	p->lists[p->nlists] = mem_alloc(len + 1, 1);
+	memcpy(p->lists[p->nlists++], name, len);
+}
+
+/* Every name in the text with = { or += { behind it; comments are blank already. */
+static void find_lists(struct parser *p, const char *text)
+{
+	const char *blanks = " \t\r\n";
+
+	while (*text != '\0') {
+		size_t len = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_");
+		const char *at = text + len + strspn(text + len, blanks);
+
+		at += *at == '+';
+		if (len > 0 && *at == '=' && at[1 + strspn(at + 1, blanks)] == '{')
+			add_list(p, text, len);
+		text += len > 0 ? len : 1;
 	}
 }
 
@@ -301,17 +377,22 @@ int parse(struct sources *s, int may_grow, const struct section *sections, size_
 
 	*out = (struct parsed){0};
 	now = &p;
+	for (size_t i = 0; i < n; i++)
+		find_lists(&p, buf_str(&s->list[i].text));
 	cfg = prepare(&p);
 	if (cfg == NULL)
 		result = -1;
 	for (; result == 0 && p.source < n; p.source++) {
 		result = parse_source(cfg, &s->list[p.source]);
-		if (result == 0)
-			note_empty(cfg);
+		for (size_t i = 0; i < conf_table_rows && result == 0; i++)
+			note_if_empty("", cfg_getopt(cfg, conf_table[i].s.name));
 		if (result == -1 && !p.complained)
 			complain_at(s->list[p.source].name, cfg->line, "syntax error");
 	}
 	cfg_free(cfg);
+	for (size_t i = 0; i < p.nlists; i++)
+		free(p.lists[i]);
+	free(p.lists);
 	now = NULL;
 	if (result == -1)
 		parse_free(out);

@@ -12,7 +12,7 @@
 
 const struct conf_row conf_table[] = {
 	/* the network */
-	{{"listen", CONF_ADDRESS, CONF_LIST, "*:110 *:995/tls",
+	{{"listen", CONF_ADDRESS, RESTANTE_LIST, "*:110 *:995/tls",
 		 "addresses and ports to serve; /tls: TLS from the first octet", NULL},
 		MASTER},
 	{{"hostname", RESTANTE_STRING, 0, NULL,
@@ -22,10 +22,10 @@ const struct conf_row conf_table[] = {
 		 "language of replies until a client asks for another", "i-default|en|de|es"},
 		LOGIN},
 	/* TLS */
-	{{"tls_cert", RESTANTE_PATH, CONF_LIST, NULL,
+	{{"tls_cert", RESTANTE_PATH, RESTANTE_LIST, NULL,
 		 "certificate chains in PEM; the client's SNI chooses by the names in them", NULL},
 		MASTER | LOGIN},
-	{{"tls_key", RESTANTE_PATH, CONF_LIST, NULL,
+	{{"tls_key", RESTANTE_PATH, RESTANTE_LIST, NULL,
 		 "private keys in PEM, one for each tls_cert, in its order", NULL},
 		MASTER | LOGIN},
 	{{"tls_min_protocol", RESTANTE_ENUM, 0, "TLSv1.2", "oldest TLS version that is spoken",
@@ -45,7 +45,7 @@ const struct conf_row conf_table[] = {
 		LOGIN},
 	{{"apop", RESTANTE_BOOL, 0, "no", "offer APOP; needs secrets stored in plain text", NULL},
 		LOGIN | AUTH},
-	{{"auth", RESTANTE_STRING, CONF_LIST, "passwd-file", "auth plugins, asked in this order",
+	{{"auth", RESTANTE_STRING, RESTANTE_LIST, "passwd-file", "auth plugins, asked in this order",
 		 NULL},
 		MASTER},
 	{{"auth_workers", RESTANTE_INT, 0, "4", "processes that check passwords", "1..64"}, MASTER},
@@ -111,7 +111,7 @@ const struct conf_row conf_table[] = {
 	{{"session_user", RESTANTE_STRING, 0, NULL,
 		 "the one user that owns all mailboxes; default: each user's own uid", "..64"},
 		MASTER},
-	{{"plugin_path", RESTANTE_PATH, CONF_LIST, PLUGIN_DIR, "folders to look for plugins in",
+	{{"plugin_path", RESTANTE_PATH, RESTANTE_LIST, PLUGIN_DIR, "folders to look for plugins in",
 		 NULL},
 		MASTER},
 	{{"runtime_dir", RESTANTE_PATH, 0, RUNTIME_DIR,

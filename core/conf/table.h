@@ -12,11 +12,9 @@ enum conf_type {
 	CONF_DAYS          /* a number of days, or never (-1) */
 };
 
-/* A row: enum restante_type or conf_type in type, CONF_LIST in flags where there may be several. */
-#define CONF_LIST 0x10000u
-
+/* A row: enum restante_type or conf_type in type. */
 struct conf_row {
-	struct restante_setting s; /* fallback: a list's items are separated by spaces */
+	struct restante_setting s;
 	uint32_t roles;            /* BIT(role) of those that get it; the master gets all */
 };
 

@@ -251,6 +251,41 @@ int value_check(uint32_t type, const char *range, const char *text, int64_t *num
 	return -1;
 }
 
+static int check_list(
+	uint32_t type, const char *range, const char *text, int64_t *num, struct buf *why)
+{
+	struct buf item = {0};
+	int64_t one;
+	int result = 0;
+
+	*num = 0;
+	for (const char *p = text; *text != '\0' && p != NULL && result == 0;) {
+		size_t n = strcspn(p, " ");
+
+		item.len = 0;
+		buf_add(&item, p, n);
+		if (n == 0) {
+			buf_printf(why, "expected items with one space between them");
+			result = -1;
+		} else {
+			result = value_check(type, range, buf_str(&item), &one, why);
+		}
+		if (p == text)
+			*num = one;
+		p = p[n] == ' ' ? p + n + 1 : NULL;
+	}
+	buf_wipe(&item);
+	return result;
+}
+
+int value_check_setting(uint32_t type, uint32_t flags, const char *range, const char *text,
+	int64_t *num, struct buf *why)
+{
+	if ((flags & RESTANTE_LIST) != 0)
+		return check_list(type, range, text, num, why);
+	return value_check(type, range, text, num, why);
+}
+
 int value_check_range(uint32_t type, const char *range)
 {
 	const struct type *t = find(type);

@@ -165,7 +165,7 @@ static void get_row(struct reader *r, struct conf *c)
 	const char **items;
 
 	if (row == NULL || c->values[row - conf_table].items != NULL ||
-		(n > 1 && (row->s.flags & CONF_LIST) == 0)) {
+		(n > 1 && (row->s.flags & RESTANTE_LIST) == 0)) {
 		fail(r, "a setting is not of this version");
 		return;
 	}
@@ -188,7 +188,8 @@ static void get_setting(struct reader *r, struct conf_setting *s)
 	s->value = get_str(r, 1);
 	s->type = get_u32(r);
 	s->flags = get_u32(r);
-	if (s->value != NULL && value_check(s->type, s->range, s->value, &s->num, &why) == -1)
+	if (s->value != NULL &&
+		value_check_setting(s->type, s->flags, s->range, s->value, &s->num, &why) == -1)
 		fail(r, "a plugin's value is damaged");
 	buf_free(&why);
 }

@@ -34,7 +34,7 @@ static void print_row(const struct conf *c, const struct conf_row *row)
 {
 	size_t n = conf_count(c, row->s.name);
 
-	if ((row->s.flags & CONF_LIST) == 0) {
+	if ((row->s.flags & RESTANTE_LIST) == 0) {
 		printf("%s = ", row->s.name);
 		print_text(conf_str(c, row->s.name));
 	} else {
@@ -53,6 +53,23 @@ static int setting_differs(const struct conf_setting *s)
 	return s->value != NULL && (s->fallback == NULL || strcmp(s->value, s->fallback) != 0);
 }
 
+/* The items of a plugin's list. */
+static void print_list(const char *value)
+{
+	printf("{");
+	for (int n = 0; *value != '\0'; n++) {
+		struct buf item = {0};
+		size_t len = strcspn(value, " ");
+
+		buf_add(&item, value, len);
+		printf("%s", n > 0 ? ", " : " ");
+		print_text(item.p);
+		buf_free(&item);
+		value += len + (value[len] == ' ');
+	}
+	printf(" }");
+}
+
 static void print_setting(const struct conf_setting *s)
 {
 	if (s->type == RESTANTE_SECRET) {
@@ -60,7 +77,10 @@ static void print_setting(const struct conf_setting *s)
 		return;
 	}
 	printf("\t%s = ", s->name);
-	print_text(s->value);
+	if ((s->flags & RESTANTE_LIST) == 0)
+		print_text(s->value);
+	else
+		print_list(s->value);
 	putchar('\n');
 }
 

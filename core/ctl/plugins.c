@@ -94,7 +94,8 @@ static void print_needs(uint32_t needs)
 
 static void print_setting(const struct restante_setting *s)
 {
-	printf("\n    %s (%s", s->name, value_type_name(s->type));
+	printf("\n    %s (%s%s", s->name, (s->flags & RESTANTE_LIST) != 0 ? "list of " : "",
+		value_type_name(s->type));
 	if (s->range != NULL)
 		printf(" %s", s->range);
 	if ((s->flags & RESTANTE_REQUIRED) != 0)

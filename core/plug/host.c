@@ -19,6 +19,7 @@
 struct host_value {
 	const char *text;
 	int64_t num;
+	const char *const *items; /* of a list, ended by NULL */
 };
 
 /* --- memory: given in pieces of larger blocks, all freed at once ------------------------------ */
@@ -80,9 +81,11 @@ __attribute__((format(printf, 3, 4))) static void host_log(
 		log_line(priority, "%s: %s", h->plug->conf->name, text);
 }
 
+static const char *const no_items[] = {NULL};
+
 static const struct host_value *find(const struct host *h, const char *name)
 {
-	static const struct host_value none = {"", 0};
+	static const struct host_value none = {"", 0, no_items};
 	const struct conf_plugin *p = h->plug->conf;
 
 	for (size_t i = 0; i < p->nsettings; i++)
@@ -100,6 +103,11 @@ static const char *host_str(void *c, const char *name)
 static int64_t host_num(void *c, const char *name)
 {
 	return find(c, name)->num;
+}
+
+static const char *const *host_list(void *c, const char *name)
+{
+	return find(c, name)->items;
 }
 
 static void *host_alloc(void *c, size_t n)
@@ -149,14 +157,59 @@ static const char * override(
 	return value;
 }
 
+static int resolve_text(struct host *h, const struct conf_setting *s, const char **text,
+	const struct restante_user *user, struct buf *why)
+{
+	struct buf path = {0};
+	int result;
+
+	if (s->type != RESTANTE_PATH || user == NULL || strpbrk(*text, "~%") == NULL)
+		return 0;
+	result = expand_path(*text, user, &path, why);
+	if (result == 0)
+		*text = keep(h, buf_str(&path));
+	buf_free(&path);
+	return result;
+}
+
+/* v->text becomes the items, each of them expanded, with one space between them. */
+static int resolve_list(struct host *h, const struct conf_setting *s, struct host_value *v,
+	const struct restante_user *user, struct buf *why)
+{
+	size_t n = v->text[0] != '\0';
+	const char **items;
+	struct buf text = {0};
+	char *p;
+
+	for (const char *at = v->text; (at = strchr(at, ' ')) != NULL; at++)
+		n++;
+	v->items = items = arena_alloc(h, (n + 1) * sizeof(*items));
+	p = arena_alloc(h, strlen(v->text) + 1);
+	memcpy(p, v->text, strlen(v->text));
+	for (size_t i = 0; i < n; i++) {
+		size_t len = strcspn(p, " ");
+
+		p[len] = '\0';
+		items[i] = p;
+		p += len + 1;
+		if (resolve_text(h, s, &items[i], user, why) == -1) {
+			buf_free(&text);
+			return -1;
+		}
+		buf_printf(&text, "%s%s", i > 0 ? " " : "", items[i]);
+	}
+	v->text = keep(h, buf_str(&text));
+	buf_wipe(&text);
+	return 0;
+}
+
 static int resolve(struct host *h, size_t i, const struct restante_user *user, struct buf *why)
 {
 	const struct conf_setting *s = &h->plug->conf->settings[i];
 	const char *own = override(h->plug->conf, s, user);
 	struct host_value *v = &h->values[i];
-	struct buf path = {0};
-	int result;
 
+	v->items = no_items;
 	v->text = own != NULL ? own : s->value != NULL ? s->value : "";
 	v->num = s->num;
 	if (own != NULL) {
@@ -164,16 +217,12 @@ static int resolve(struct host *h, size_t i, const struct restante_user *user, s
 			buf_printf(why, "not a setting that users may override");
 			return -1;
 		}
-		if (value_check(s->type, s->range, own, &v->num, why) == -1)
+		if (value_check_setting(s->type, s->flags, s->range, own, &v->num, why) == -1)
 			return -1;
 	}
-	if (s->type != RESTANTE_PATH || user == NULL || strpbrk(v->text, "~%") == NULL)
-		return 0;
-	result = expand_path(v->text, user, &path, why);
-	if (result == 0)
-		v->text = keep(h, buf_str(&path));
-	buf_free(&path);
-	return result;
+	if ((s->flags & RESTANTE_LIST) != 0)
+		return resolve_list(h, s, v, user, why);
+	return resolve_text(h, s, &v->text, user, why);
 }
 
 int host_open(struct host *h, const struct plug *plug, const struct restante_user *user)
@@ -190,7 +239,8 @@ int host_open(struct host *h, const struct plug *plug, const struct restante_use
 				   .alloc = host_alloc,
 				   .left_ms = host_left_ms,
 				   .measure = host_measure,
-				   .ext = host_ext},
+				   .ext = host_ext,
+				   .list = host_list},
 		.plug = plug,
 		.user = user != NULL ? user->name : ""};
 	h->values = arena_alloc(h, p->nsettings * sizeof(*h->values));
@@ -229,9 +279,16 @@ int host_paths(
 	const struct conf_plugin *p = h->plug->conf;
 	int result = 0;
 
-	for (size_t i = 0; i < p->nsettings && result == 0; i++)
-		if (p->settings[i].type == RESTANTE_PATH && h->values[i].text[0] != '\0')
-			result = each(arg, h->values[i].text, p->settings[i].flags);
+	for (size_t i = 0; i < p->nsettings && result == 0; i++) {
+		const struct host_value *v = &h->values[i];
+
+		if (p->settings[i].type != RESTANTE_PATH || v->text[0] == '\0')
+			continue;
+		if ((p->settings[i].flags & RESTANTE_LIST) == 0)
+			result = each(arg, v->text, p->settings[i].flags);
+		for (size_t j = 0; v->items[j] != NULL && result == 0; j++)
+			result = each(arg, v->items[j], p->settings[i].flags);
+	}
 	return result;
 }
 

@@ -126,7 +126,8 @@ static const char *vet_setting(const struct restante_plugin *e, size_t i)
 		return "it is not described";
 	if (value_check_range(s->type, s->range) == -1)
 		return "its range is malformed";
-	if (s->fallback != NULL && value_check(s->type, s->range, s->fallback, &num, &why) == -1)
+	if (s->fallback != NULL &&
+		value_check_setting(s->type, s->flags, s->range, s->fallback, &num, &why) == -1)
 		wrong = "its default is not valid";
 	buf_free(&why);
 	return wrong;

@@ -89,8 +89,9 @@ enum restante_setting_flag {
 	RESTANTE_READ_ONLY = 4,
 	RESTANTE_FOLDER = 8,   /* a folder with all below it; made, mode 0700, where it is missing */
 	RESTANTE_IN_FOLDER = 16, /* a file; the folder that holds it is opened too (lock files, rename) */
-	/* { "one", "two" } in the file; type and range are those of each item. fallback and an auth
-	 * record's override have the items with one space between them. */
+	/* { "one", "two" } in the file; type and range are those of each item, which is never empty
+	 * and has no space in it. fallback and an auth record's override have the items with one
+	 * space between them. */
 	RESTANTE_LIST = 32
 };
 

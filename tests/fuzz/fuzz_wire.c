@@ -21,7 +21,7 @@ static void good(struct buf *out)
 
 	for (size_t i = 0; i < conf_table_rows; i++) {
 		const struct restante_setting *s = &conf_table[i].s;
-		size_t n = (s->flags & CONF_LIST) == 0 && s->fallback != NULL;
+		size_t n = (s->flags & RESTANTE_LIST) == 0 && s->fallback != NULL;
 		const char **items = mem_alloc(n, sizeof(*items));
 
 		if (n > 0)
@@ -29,7 +29,7 @@ static void good(struct buf *out)
 		if (conf_set(c, &conf_table[i], items, n, &bad, &why) == -1)
 			abort();
 	}
-	p = conf_add_plugin(c, 2, &settings);
+	p = conf_add_plugin(c, 3, &settings);
 	p->name = "storage-x";
 	p->file = "/x/storage-x.so";
 	p->kinds = CONF_STORAGE;
@@ -42,6 +42,13 @@ static void good(struct buf *out)
 		.fallback = "2",
 		.value = "3",
 		.num = 3};
+	settings[2] = (struct conf_setting){.name = "list",
+		.doc = "several",
+		.type = RESTANTE_ENUM,
+		.flags = RESTANTE_LIST,
+		.range = "a|b",
+		.value = "b a",
+		.num = 1};
 	conf_encode(c, CONF_ALL, out);
 	conf_free(c);
 }

@@ -45,9 +45,11 @@ static struct restante_setting odd_settings[] = {
 	{"path", RESTANTE_PATH, RESTANTE_PER_USER, "~/Odd", "where", NULL},
 	{"wait", RESTANTE_SECONDS, 0, "3s", "how long", "0..1min"},
 	{"token", RESTANTE_SECRET, RESTANTE_REQUIRED, NULL, "secret", NULL},
+	{"locks", RESTANTE_ENUM, RESTANTE_LIST | RESTANTE_PER_USER, "b a", "order", "a|b|c"},
 };
 static struct restante_setting who_settings[] = {
 	{"file", RESTANTE_PATH, 0, "/etc/who", "which", NULL},
+	{"hosts", RESTANTE_STRING, RESTANTE_LIST | RESTANTE_REQUIRED, NULL, "where", "2..8"},
 };
 static char odd_name[] = "storage-odd", who_name[] = "auth-who", no_name[] = "storage-no",
 	    no_why[] = "no storage-no.so in /x", odd_file[] = "/x/storage-odd.so",
@@ -57,26 +59,38 @@ static const struct section sections[] = {
 		.file = who_file,
 		.known = 1,
 		.offers = CONF_AUTH,
-		.nsettings = 1,
+		.nsettings = sizeof(who_settings) / sizeof(who_settings[0]),
 		.settings = who_settings},
 	{.name = odd_name,
 		.file = odd_file,
 		.known = 1,
 		.offers = CONF_STORAGE,
-		.nsettings = 3,
+		.nsettings = sizeof(odd_settings) / sizeof(odd_settings[0]),
 		.settings = odd_settings},
 	{.name = no_name, .why = no_why},
 };
 
+#define HOSTS "auth-who { hosts = h1 }\n"
 #define GOOD                                 \
 	"listen = { \"127.0.0.1:10110\" }\n" \
 	"auth = who\n"                       \
 	"storage = odd\n"                    \
-	"storage-odd { token = hush }\n"
+	"storage-odd { token = hush } " HOSTS
+
+/* What restante-check parses with before it knows the plugins. */
+static void add_unknown(const struct sources *s, struct section **list, size_t *n)
+{
+	for (size_t i = 0; i < s->n; i++)
+		parse_candidates(&s->list[i], list, n);
+}
 
 /* Parses what is in main.conf and all that it includes. NULL with complaints. */
 static struct conf *read_conf(void)
 {
+	struct section *unknown = NULL;
+	size_t nunknown = 0;
+	int result;
+
 	/* The strings of a conf are the parser's: they stay, as in restante-check. */
 	static struct sources s;
 	static struct parsed p;
@@ -94,9 +108,15 @@ static struct conf *read_conf(void)
 	do {
 		before = s.n;
 		parse_free(&p);
-		if (parse(&s, 1, sections, 3, note, &p) == -1)
-			return NULL;
-	} while (s.n > before);
+		add_unknown(&s, &unknown, &nunknown);
+		result = parse(&s, 1, unknown, nunknown, note, &p);
+	} while (result == 0 && s.n > before);
+	for (size_t i = 0; i < nunknown; i++)
+		free(unknown[i].name);
+	free(unknown);
+	parse_free(&p);
+	if (result == -1 || parse(&s, 0, sections, 3, note, &p) == -1)
+		return NULL;
 	return build(&p, sections, 3, path_of("main.conf"), note);
 }
 
@@ -216,7 +236,8 @@ static void errors_name_file_line_and_what_was_expected(void **state)
 	refused(GOOD "storage-no {\n}\n",
 		"main.conf:5: section storage-no: no storage-no.so in /x");
 	refused(GOOD "nothing {\n}\n", "main.conf:5: nothing: no such setting");
-	refused(GOOD "storage-odd|wait = 1s\n", "main.conf:5: expected the setting inside");
+	refused(GOOD "storage-odd { wait = 2s }\nstorage-odd|wait = 1s\n",
+		"main.conf:6: expected the setting inside");
 	refused(GOOD "tls_cert = {\n\n", "main.conf:5: the file ends inside a list");
 	refused(GOOD "idle_timeout\n", "main.conf:5: the file ends inside");
 	refused(GOOD "}\n", "main.conf:5: unexpected closing brace");
@@ -254,8 +275,48 @@ static void settings_are_checked_against_each_other(void **state)
 	refused(GOOD "tls_cert = \"/a\"\n", "expected one tls_key for each tls_cert");
 	refused(GOOD "runtime_dir = \"~/run\"\n", "expected paths that begin with /");
 	refused(GOOD "auth-who { file = \"/etc/%u\" }\n", "expected a path without ~ and %");
-	refused("auth = {}\nstorage = odd\nstorage-odd { token = x }\n",
+	refused("auth = {}\nstorage = odd\nstorage-odd { token = x }\n" HOSTS,
 		"at least one auth plugin");
+}
+
+static void a_plugins_list_is_written_as_the_cores_are(void **state)
+{
+	static const struct {
+		const char *text, *value;
+		int num;
+	} lists[] = {
+		{"", "b a", 1},
+		{"storage-odd { locks = { \"c\", \"a\" } }\n", "c a", 2},
+		{"storage-odd {\n locks = {\n c, # the third\n b\n}\n}\n", "c b", 2},
+		{"storage-odd { locks = a }\n", "a", 0},
+		{"storage-odd { locks = {} }\n", "", 0},
+		{"storage-odd { locks += { \"c\" } }\n", "b a c", 1},
+		{"storage-odd { locks = { a }\n locks += { c } }\n", "a c", 0},
+		{"storage-odd { locks = c }\nstorage-odd { wait = 5s }\n", "c", 2},
+		{"storage-odd { wait = 5s locks = c }\nstorage-odd { locks = { a } }\n", "a", 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		struct conf *c = good(lists[i].text);
+
+		assert_string_equal(conf_plugin_str(c, "storage-odd", "locks"), lists[i].value);
+		assert_int_equal(conf_plugin_num(c, "storage-odd", "locks"), lists[i].num);
+		conf_free(c);
+	}
+}
+
+static void each_item_of_a_plugins_list_is_checked(void **state)
+{
+	(void)state;
+	refused(GOOD "storage-odd {\n locks = { \"a\",\n \"d\" }\n}\n",
+		"main.conf:7: storage-odd.locks = \"d\": expected a or b or c");
+	refused(GOOD "storage-odd { locks = \"a b\" }\n", "locks = \"a b\": expected items that");
+	refused(GOOD "storage-odd { locks = { \"\" } }\n", "locks = \"\": expected items that");
+	refused(GOOD "storage-odd { wait = { \"1s\" } }\n", "main.conf:5: ");
+	refused(GOOD "auth-who { hosts = { \"h1\", \"hosts-of-x\" } }\n",
+		"auth-who.hosts = \"hosts-of-x\": expected a text of 2..8 octets");
+	refused(GOOD "auth-who { hosts = {} }\n", "auth-who.hosts: has to be set: where");
 }
 
 static void all_errors_of_values_are_told_at_once(void **state)
@@ -289,6 +350,7 @@ static void a_role_gets_its_settings_and_plugins_only(void **state)
 	assert_string_equal(conf_plugin(session, 0)->name, "storage-odd");
 	assert_string_equal(conf_plugin(session, 0)->file, "/x/storage-odd.so");
 	assert_string_equal(conf_plugin_str(session, "storage-odd", "token"), "hush");
+	assert_string_equal(conf_plugin_str(session, "storage-odd", "locks"), "b a");
 	assert_int_equal(conf_plugins(worker), 1);
 	assert_string_equal(conf_plugin(worker, 0)->name, "auth-who");
 	assert_int_equal(conf_plugins(login), 0);
@@ -374,7 +436,8 @@ static int user_check(const struct conf *c, const char *const *attrs)
 
 static void a_user_may_override_what_is_marked_for_it(void **state)
 {
-	const char *const attrs[] = {"storage", "odd", "storage-odd.path", "/srv/%u", NULL};
+	const char *const attrs[] = {
+		"storage", "odd", "storage-odd.path", "/srv/%u", "storage-odd.locks", "c a", NULL};
 	const struct restante_user u = {.size = sizeof(u), .name = "u", .attrs = attrs};
 	struct conf *c = good("storage-odd { path = /x }\n"), *s = through(c, BIT(ROLE_SESSION));
 
@@ -397,6 +460,8 @@ static void any_other_override_ends_the_login(void **state)
 		{"nothing", "x", NULL},
 		{"storage-odd.path", "/x/../y", NULL},
 		{"storage-odd.path", "x", NULL},
+		{"storage-odd.locks", "a d", NULL},
+		{"storage-odd.locks", "a,b", NULL},
 		{"storage", "other", NULL},
 		{"storage", "", NULL},
 	};
@@ -438,6 +503,8 @@ int main(void)
 		cmocka_unit_test(a_required_setting_must_be_there),
 		cmocka_unit_test(a_secret_is_not_in_a_complaint),
 		cmocka_unit_test(settings_are_checked_against_each_other),
+		cmocka_unit_test(a_plugins_list_is_written_as_the_cores_are),
+		cmocka_unit_test(each_item_of_a_plugins_list_is_checked),
 		cmocka_unit_test(all_errors_of_values_are_told_at_once),
 		cmocka_unit_test(a_role_gets_its_settings_and_plugins_only),
 		cmocka_unit_test(the_wire_form_comes_back_the_same),

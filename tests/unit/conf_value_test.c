@@ -150,6 +150,35 @@ static void days_may_be_never(void **state)
 	refuses(CONF_DAYS, "0..36500", "soon");
 }
 
+static int check_items(const char *text, int64_t *num)
+{
+	struct buf why = {0};
+	int result =
+		value_check_setting(RESTANTE_ENUM, RESTANTE_LIST, "none|one|two", text, num, &why);
+
+	assert_int_equal(result == -1, why.len > 0);
+	buf_free(&why);
+	return result;
+}
+
+static void each_item_of_a_list_is_of_its_type(void **state)
+{
+	int64_t num;
+
+	(void)state;
+	assert_int_equal(check_items("two", &num), 0);
+	assert_int_equal(num, 2);
+	assert_int_equal(check_items("one two none", &num), 0);
+	assert_int_equal(num, 1);
+	assert_int_equal(check_items("", &num), 0);
+	assert_int_equal(num, 0);
+	assert_int_equal(check_items("one three", &num), -1);
+	assert_int_equal(check_items("one  two", &num), -1);
+	assert_int_equal(check_items(" one", &num), -1);
+	assert_int_equal(check_items("one ", &num), -1);
+	assert_int_equal(check_items(" ", &num), -1);
+}
+
 static void every_row_of_the_table_has_a_valid_default_and_a_text(void **state)
 {
 	(void)state;
@@ -162,7 +191,7 @@ static void every_row_of_the_table_has_a_valid_default_and_a_text(void **state)
 		assert_int_equal(value_check_range(s->type, s->range), 0);
 		assert_ptr_equal(conf_row(s->name), &conf_table[i]); /* the name occurs once */
 		assert_true(conf_table[i].roles != 0);
-		if (s->fallback != NULL && (s->flags & CONF_LIST) == 0)
+		if (s->fallback != NULL && (s->flags & RESTANTE_LIST) == 0)
 			assert_int_equal(check(s->type, s->range, s->fallback, &num), 0);
 	}
 }
@@ -194,7 +223,7 @@ static char *read_page(void)
 static void item_of(const struct restante_setting *s, struct buf *line)
 {
 	buf_printf(line, "\n.It Cm %s Pq %s%s", s->name,
-		(s->flags & CONF_LIST) != 0 ? "list of " : "", value_type_name(s->type));
+		(s->flags & RESTANTE_LIST) != 0 ? "list of " : "", value_type_name(s->type));
 	if (s->range != NULL)
 		buf_printf(line, " %s", s->range);
 	if (s->fallback != NULL && s->fallback[0] != '/')
@@ -243,6 +272,7 @@ int main(void)
 		cmocka_unit_test(a_path_begins_at_the_root_or_at_home),
 		cmocka_unit_test(a_path_cannot_lead_upwards_or_hide_a_control_character),
 		cmocka_unit_test(days_may_be_never),
+		cmocka_unit_test(each_item_of_a_list_is_of_its_type),
 		cmocka_unit_test(every_row_of_the_table_has_a_valid_default_and_a_text),
 		cmocka_unit_test(the_manual_page_has_every_setting_with_its_type_range_and_default),
 		cmocka_unit_test(the_manual_page_has_no_setting_that_is_not_there),

@@ -237,6 +237,8 @@ static void a_table_of_settings_that_is_wrong_is_refused(void **state)
 		{{{"a", RESTANTE_INT, 0, NULL, "x", "1-9"}}, "range is malformed"},
 		{{{"a", RESTANTE_ENUM, 0, NULL, "x", NULL}}, "range is malformed"},
 		{{{"a", RESTANTE_INT, 0, "10", "x", "1..9"}}, "default is not valid"},
+		{{{"a", RESTANTE_INT, 0, "1 2", "x", "1..9"}}, "default is not valid"},
+		{{{"a", RESTANTE_INT, RESTANTE_LIST, "1 10", "x", "1..9"}}, "default is not valid"},
 	};
 	static const struct restante_setting twice[] = {
 		{"a", RESTANTE_INT, 0, NULL, "x", NULL}, {"a", RESTANTE_INT, 0, NULL, "x", NULL}};
@@ -435,14 +437,26 @@ static const struct conf_setting settings[] = {
 		.value = "~/Maildir"},
 	{.name = "wait", .type = RESTANTE_SECONDS, .value = "3s", .num = 3},
 	{.name = "other", .type = RESTANTE_PATH, .flags = RESTANTE_READ_ONLY, .value = NULL},
+	{.name = "locks",
+		.type = RESTANTE_ENUM,
+		.range = "a|b|c",
+		.flags = RESTANTE_LIST | RESTANTE_PER_USER,
+		.value = "b c",
+		.num = 1},
+	{.name = "files",
+		.type = RESTANTE_PATH,
+		.flags = RESTANTE_LIST | RESTANTE_READ_ONLY,
+		.value = "~/a /etc/%n"},
 };
 static const struct conf_plugin conf = {
-	.name = "storage-x", .file = "", .nsettings = 3, .settings = settings};
+	.name = "storage-x", .file = "", .nsettings = 5, .settings = settings};
 static const struct plug plug = {.conf = &conf, .entry = &fine};
 
 static void a_host_gives_settings_expanded_and_overridden(void **state)
 {
-	const char *const attrs[] = {"storage-x.path", "/srv/%n", "storage-y.path", "/no", NULL};
+	const char *const attrs[] = {
+		"storage-x.path", "/srv/%n", "storage-y.path", "/no", "storage-x.locks", "c", NULL};
+	const char *const *items;
 	struct restante_user u = joe;
 	struct host h;
 
@@ -453,10 +467,21 @@ static void a_host_gives_settings_expanded_and_overridden(void **state)
 	assert_string_equal(h.api.str(h.api.c, "other"), "");
 	assert_string_equal(h.api.str(h.api.c, "nothing"), "");
 	assert_int_equal(h.api.num(h.api.c, "nothing"), 0);
+	assert_null(h.api.list(h.api.c, "nothing")[0]);
+	items = h.api.list(h.api.c, "locks");
+	assert_string_equal(items[0], "b");
+	assert_string_equal(items[1], "c");
+	assert_null(items[2]);
+	assert_string_equal(h.api.str(h.api.c, "locks"), "b c");
+	assert_string_equal(h.api.list(h.api.c, "files")[0], "/home/joe/a");
+	assert_string_equal(h.api.str(h.api.c, "files"), "/home/joe/a /etc/joe");
 	host_close(&h);
 	u.attrs = attrs;
 	assert_int_equal(host_open(&h, &plug, &u), RESTANTE_OK);
 	assert_string_equal(h.api.str(h.api.c, "path"), "/srv/joe");
+	assert_string_equal(h.api.list(h.api.c, "locks")[0], "c");
+	assert_null(h.api.list(h.api.c, "locks")[1]);
+	assert_int_equal(h.api.num(h.api.c, "locks"), 2);
 	host_close(&h);
 }
 
@@ -464,7 +489,8 @@ static void a_host_refuses_what_would_escape(void **state)
 {
 	const char *const wrong[][3] = {{"storage-x.wait", "1s", NULL},
 		{"storage-x.path", "x", NULL}, {"storage-x.path", "/a/../b", NULL},
-		{"storage-x.path", "/a/%x", NULL}};
+		{"storage-x.path", "/a/%x", NULL}, {"storage-x.locks", "a  b", NULL},
+		{"storage-x.files", "/a", NULL}};
 	struct restante_user u = joe;
 	struct host h;
 
@@ -489,7 +515,7 @@ static void a_host_names_its_paths_for_the_sandbox(void **state)
 	(void)state;
 	assert_int_equal(host_open(&h, &plug, &joe), RESTANTE_OK);
 	assert_int_equal(host_paths(&h, add_path, &out), 0);
-	assert_string_equal(out.p, "/home/joe/Maildir 10;");
+	assert_string_equal(out.p, "/home/joe/Maildir 10;/home/joe/a 36;/etc/joe 36;");
 	buf_free(&out);
 	host_close(&h);
 }

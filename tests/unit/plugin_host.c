@@ -98,6 +98,19 @@ static void *host_alloc(void *c, size_t n)
 	return b->data;
 }
 
+static const char *const *host_list(void *c, const char *setting)
+{
+	const char *text = host_str(c, setting);
+	char *p = host_alloc(c, strlen(text) + 1), *rest = NULL;
+	const char **items = host_alloc(c, (strlen(text) + 2) * sizeof(*items));
+	size_t n = 0;
+
+	memcpy(p, text, strlen(text));
+	for (p = strtok_r(p, " ", &rest); p; p = strtok_r(NULL, " ", &rest))
+		items[n++] = p;
+	return items;
+}
+
 static int64_t host_left_ms(void *c)
 {
 	return ((struct plugin_host *)c)->left_ms;
@@ -139,7 +152,8 @@ void plugin_host_init(
 		.alloc = host_alloc,
 		.left_ms = host_left_ms,
 		.measure = plugin_host_measure,
-		.ext = host_ext};
+		.ext = host_ext,
+		.list = host_list};
 }
 
 void plugin_host_free(struct plugin_host *h)
