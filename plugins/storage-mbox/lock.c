@@ -1,9 +1,10 @@
 /* lock.c - the field's locks on the mbox file.
  *
- * Several kinds are taken in the order that the setting says. Other programs may take them in another
- * order, so nobody waits while holding some: where one is taken all are given back, and tried again
- * after a while. Locks of the kernel belong to the open file (OFD), so that closing another descriptor
- * of the same file does not give them back; fcntl()'s of other programs conflict with them. */
+ * Several kinds are taken in the order that the setting says. Other programs may take them in
+ * another order, so nobody waits while holding some: where one is taken all are given back, and
+ * tried again after a while. Locks of the kernel belong to the open file (OFD), so that closing
+ * another descriptor of the same file does not give them back; fcntl()'s of other programs conflict
+ * with them. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -46,37 +47,33 @@ struct locks {
 	struct dotlock dot;
 };
 
-/* The setting's words. -1 = one is unknown or there twice, or there is none; *bad says where. */
-static int parse(const char *setting, struct locks *l, const char **bad)
+/* The setting's words, of which the core has seen that each is one of kinds. -1 with *why when the
+ * list is empty or names one of them twice. */
+static int parse(const struct restante_host *host, struct locks *l, const char **why)
 {
-	const char *space = " \t,";
+	for (const char *const *word = host->list(host->c, "locks"); *word; word++) {
+		size_t k = 0;
 
-	for (const char *at = setting + strspn(setting, space); *at; at += strspn(at, space)) {
-		size_t len = strcspn(at, space), k = 0;
-
-		while (k < KINDS && (strlen(kinds[k].name) != len || memcmp(kinds[k].name, at, len) != 0))
+		while (k + 1 < KINDS && strcmp(kinds[k].name, *word) != 0)
 			k++;
-		*bad = at;
+		*why = "a lock is named twice";
 		for (size_t i = 0; i < l->n; i++)
-			if (k < KINDS && l->order[i] == &kinds[k])
+			if (l->order[i] == &kinds[k])
 				return -1;
-		if (k == KINDS)
-			return -1;
 		l->order[l->n++] = &kinds[k];
-		at += len;
 	}
-	*bad = setting;
+	*why = "expected at least one of dotlock, fcntl and flock";
 	return l->n ? 0 : -1;
 }
 
 int mbox_check(const struct restante_host *host)
 {
 	struct locks l = {.n = 0};
-	const char *bad;
+	const char *why;
 
-	if (parse(host->str(host->c, "locks"), &l, &bad) == 0)
+	if (parse(host, &l, &why) == 0)
 		return RESTANTE_OK;
-	host->log(host->c, LOG_ERR, "locks: expected some of dotlock, fcntl, flock, each once, not \"%s\"", bad);
+	host->log(host->c, LOG_ERR, "locks: %s", why);
 	return RESTANTE_PERM;
 }
 
@@ -102,8 +99,8 @@ static int take_fcntl(struct mbox *mb)
 {
 	if (mb->fd < 0 || set_lock(mb->fd, mb->writable ? F_WRLCK : F_RDLCK) == 0)
 		return RESTANTE_OK;
-	return errno == EAGAIN || errno == EACCES || errno == EINTR ? RESTANTE_BUSY :
-								       mbox_failed(mb, "lock", NULL);
+	return errno == EAGAIN || errno == EACCES || errno == EINTR ? RESTANTE_BUSY
+								    : mbox_failed(mb, "lock", NULL);
 }
 
 static void give_fcntl(struct mbox *mb)
@@ -116,7 +113,8 @@ static int take_flock(struct mbox *mb)
 {
 	if (mb->fd < 0 || flock(mb->fd, LOCK_EX | LOCK_NB) == 0)
 		return RESTANTE_OK;
-	return errno == EWOULDBLOCK || errno == EINTR ? RESTANTE_BUSY : mbox_failed(mb, "lock", NULL);
+	return errno == EWOULDBLOCK || errno == EINTR ? RESTANTE_BUSY
+						      : mbox_failed(mb, "lock", NULL);
 }
 
 static void give_flock(struct mbox *mb)
@@ -125,8 +123,8 @@ static void give_flock(struct mbox *mb)
 		flock(mb->fd, LOCK_UN);
 }
 
-/* The file is opened when the first lock on it is due. If that is not what the path leads to once all
- * are taken, it was replaced meanwhile. */
+/* The file is opened when the first lock on it is due. If that is not what the path leads to once
+ * all are taken, it was replaced meanwhile. */
 static int take_all(struct mbox *mb)
 {
 	struct locks *l = mb->locks;
@@ -147,7 +145,8 @@ static int take_all(struct mbox *mb)
 			bad = RESTANTE_OK;
 	}
 	if (!bad && !any) {
-		mb->host->log(mb->host->c, LOG_ERR, "%s: none of the locks \"%s\" can be taken here", mb->path,
+		mb->host->log(mb->host->c, LOG_ERR,
+			"%s: none of the locks \"%s\" can be taken here", mb->path,
 			mb->host->str(mb->host->c, "locks"));
 		bad = RESTANTE_PERM;
 	}
@@ -161,10 +160,10 @@ static int take_all(struct mbox *mb)
 static int make_locks(struct mbox *mb)
 {
 	const struct restante_host *host = mb->host;
-	const char *bad;
+	const char *why;
 
 	mb->locks = host->alloc(host->c, sizeof(*mb->locks));
-	if (parse(host->str(host->c, "locks"), mb->locks, &bad) == 0)
+	if (parse(host, mb->locks, &why) == 0)
 		return RESTANTE_OK;
 	mb->locks->n = 0;
 	return mbox_check(host);

@@ -2,30 +2,31 @@
  *
  * The descriptor and the settings. The work is done in
  *	mailbox.c	open, close, list	session.c	one session at a time
- *	refresh.c	the index brought up to date: store.c (its file), scan.c, header.c, lines.c (the mbox)
- *	uidl.c		unique ids: record.c (their file), sip.c (the hash), groups.c (a table)
- *	body.c		one message		quote.c		>From lines
- *	remove.c	deletion		rewrite.c	the two ways to do it
- *	deliver.c	new messages		notes.c		small records
- *	maintain.c	check, repair
- *	journal.c	changes in place that a crash cannot break: replay.c, copy.c
- *	lock.c		the field's locks: dotlock.c	state.c	files in the state folder
- *	from.c, index.c	the forms of From_ lines and of the index: pure functions
+ *	refresh.c	the index brought up to date: store.c (its file), scan.c, header.c, lines.c
+ *(the mbox) uidl.c		unique ids: record.c (their file), sip.c (the hash), groups.c (a
+ *table) body.c		one message		quote.c		>From lines remove.c	deletion
+ *rewrite.c	the two ways to do it deliver.c	new messages		notes.c		small
+ *records maintain.c	check, repair journal.c	changes in place that a crash cannot break:
+ *replay.c, copy.c lock.c		the field's locks: dotlock.c	state.c	files in the state
+ *folder from.c, index.c	the forms of From_ lines and of the index: pure functions
  */
 #include "mbox.h"
 
 static const struct restante_setting settings[] = {
-	{"path", RESTANTE_PATH, RESTANTE_PER_USER | RESTANTE_IN_FOLDER, "/var/mail/%u", "the mbox file",
-		NULL},
+	{"path", RESTANTE_PATH, RESTANTE_PER_USER | RESTANTE_IN_FOLDER, "/var/mail/%u",
+		"the mbox file", NULL},
 	{"state", RESTANTE_PATH, RESTANTE_PER_USER | RESTANTE_FOLDER, "~/.restante/%u",
 		"the user's own folder for the index and other records, one for each mbox", NULL},
 	{"quoting", RESTANTE_ENUM, RESTANTE_PER_USER, "mboxrd",
-		"which lines lose a > when they are sent: >*From , >From , or none", "mboxrd|mboxo|none"},
+		"which lines lose a > when they are sent: >*From , >From , or none",
+		"mboxrd|mboxo|none"},
 	{"uidl", RESTANTE_ENUM, RESTANTE_PER_USER, "hash",
-		"where UIDLs come from: the headers' hash, or X-UIDL where that can serve", "hash|xuidl"},
-	{"locks", RESTANTE_STRING, 0, "dotlock fcntl",
-		"the locks to take, in this order: dotlock, fcntl, flock", NULL},
-	{"lock_wait", RESTANTE_SECONDS, 0, "10s", "how long to wait for another's lock or session", NULL},
+		"where UIDLs come from: the headers' hash, or X-UIDL where that can serve",
+		"hash|xuidl"},
+	{"locks", RESTANTE_ENUM, RESTANTE_LIST, "dotlock fcntl", "the locks to take, in this order",
+		"dotlock|fcntl|flock"},
+	{"lock_wait", RESTANTE_SECONDS, 0, "10s", "how long to wait for another's lock or session",
+		NULL},
 };
 
 static const struct restante_storage storage = {

@@ -34,6 +34,7 @@ def test_a_good_configuration_is_good(server):
         ('listen = { "127.0.0.1:10/ssl" }', "listen"),
         ("storage-maildir { no_such = 1 }", "no_such"),
         ('storage-maildir { path = "relative/path" }', "path"),
+        ('storage-mbox { locks = { "fcntl", "lockf" } }', 'locks = "lockf": expected dotlock or fcntl or flock'),
         ('tls_cert = "/no/such/file"', "/no/such/file"),
         ('auth = { "no-such-plugin" }', "no-such-plugin"),
         ('storage = "../../tmp/evil"', "evil"),
@@ -116,6 +117,23 @@ def test_what_config_prints_is_a_configuration(server):
         assert server.ctl("config").stdout == printed
     finally:
         server.conf.write_text(old)
+
+
+def test_a_list_of_a_plugin_is_checked_printed_and_told(server):
+    old = server.conf.read_text()
+    server.conf.write_text(old + 'storage-mbox { locks = {\n"fcntl", # first\n"dotlock" } }\n')
+    try:
+        printed = server.ctl("config", "-n").stdout
+        assert '\tlocks = { "fcntl", "dotlock" }\n' in printed
+        server.conf.write_text(printed)
+        assert server.ctl("config", "-n").stdout == printed
+        server.conf.write_text(old + 'storage-mbox { locks = { "fcntl", "fcntl" } }\n')
+        twice = server.check_conf()
+        assert twice.returncode != 0 and "locks: a lock is named twice" in twice.stderr
+    finally:
+        server.conf.write_text(old)
+    help = server.ctl("plugins", "storage-mbox").stdout
+    assert 'locks (list of word dotlock|fcntl|flock, default "dotlock fcntl")' in help
 
 
 def test_plugins_lists_what_is_found(server):

@@ -215,7 +215,7 @@ static void without_the_right_to_write_to_the_folder_the_other_locks_serve(void 
 
 static void a_setting_that_cannot_be_is_refused(void **state)
 {
-	static const char *const bad[] = {"", "lockf", "fcntl fcntl", "dotlock, fcntl, flocks"};
+	static const char *const bad[] = {"", "fcntl fcntl", "dotlock fcntl flock dotlock"};
 	struct plugin_host host;
 
 	(void)state;
@@ -227,7 +227,7 @@ static void a_setting_that_cannot_be_is_refused(void **state)
 			storage_mbox_LTX_restante_plugin_v1.check(&host.api), RESTANTE_PERM);
 		gets(RESTANTE_PERM);
 	}
-	values[LOCKS] = "flock, dotlock fcntl";
+	values[LOCKS] = "flock dotlock fcntl";
 	assert_int_equal(storage_mbox_LTX_restante_plugin_v1.check(&host.api), RESTANTE_OK);
 	values[LOCKS] = "dotlock fcntl";
 }
