@@ -41,6 +41,7 @@ struct request {
 	uint32_t result;       /* DELAYED: -restante_result */
 	int64_t began, queued; /* clock_ms */
 	struct exchange x;
+	struct restante_user *record; /* found, while the exchange goes on; NULL = none */
 	char client_ip[IP_MAX], server_ip[IP_MAX];
 	unsigned char ticket[TICKET_LEN]; /* GRANTED */
 	struct event timer;
@@ -77,7 +78,9 @@ struct auth {
 	struct event from_master;
 	struct conf *conf;
 	int64_t timeout_ms, step_ms; /* step_ms: see refuse.c */
-	int apop, draining;
+	int draining;
+	uint32_t mechanisms; /* MECHANISM_BIT of each that login may ask for */
+	struct mech_mask mask;
 	struct login *logins;
 	struct outbox session;
 	struct pool pool;

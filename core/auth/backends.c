@@ -143,11 +143,19 @@ static int scram(struct backend *k, const struct question *q)
 	return lookup(k, q);
 }
 
-static int (*const ask[])(struct backend *, const struct question *) = {
+static int token(struct backend *k, const struct question *q)
+{
+	if (!RESTANTE_HAS(k->auth, token))
+		return RESTANTE_NONE;
+	return k->auth->token(k->au, q->request, q->secret, q->user);
+}
+
+static int (*const ask[VERIFY_COUNT])(struct backend *, const struct question *) = {
 	[VERIFY_PASSWORD] = password,
 	[VERIFY_LOOKUP] = lookup,
 	[VERIFY_APOP] = apop,
 	[VERIFY_SCRAM] = scram,
+	[VERIFY_TOKEN] = token,
 };
 
 /* What a plugin may not say is trouble with the plugin. */
@@ -167,19 +175,41 @@ static int checked(const struct backend *k, int rc)
 	}
 }
 
-int backends_ask(struct backends *b, enum verify_what what, const struct restante_request *request,
-	const char *secret, struct restante_user *user, struct buf *extra)
+/* One after the other until one knows. */
+static int ask_all(struct backends *b, enum verify_what what, const struct question *q)
 {
-	const struct question q = {request, secret, user, extra};
 	int rc = RESTANTE_NONE;
 
 	for (size_t i = 0; i < b->n && rc == RESTANTE_NONE; i++) {
-		*user = (struct restante_user){.size = sizeof(*user)};
+		*q->user = (struct restante_user){.size = sizeof(*q->user)};
 		begin(b, &b->list[i]);
-		rc = checked(&b->list[i], ask[what](&b->list[i], &q));
+		rc = checked(&b->list[i], ask[what](&b->list[i], q));
 		end(b);
 	}
-	if (rc == RESTANTE_OK && (user->name == NULL || user->name[0] == '\0'))
-		user->name = request->user;
+	if (rc == RESTANTE_OK && (q->user->name == NULL || q->user->name[0] == '\0'))
+		q->user->name = q->request->user;
+	return rc;
+}
+
+/* A plugin that knows who it is, and no more, leaves the rest to whoever has the record. */
+static int complete(struct backends *b, struct question *q)
+{
+	struct restante_request request = *q->request;
+
+	if (str_copy(b->name, sizeof(b->name), q->user->name) == -1 || b->name[0] == '\0')
+		return RESTANTE_PERM;
+	request.user = b->name;
+	q->request = &request;
+	return ask_all(b, VERIFY_LOOKUP, q);
+}
+
+int backends_ask(struct backends *b, enum verify_what what, const struct restante_request *request,
+	const char *secret, struct restante_user *user, struct buf *extra)
+{
+	struct question q = {request, secret, user, extra};
+	int rc = ask_all(b, what, &q);
+
+	if (rc == RESTANTE_OK && (user->flags & RESTANTE_USER_NAME_ONLY) != 0)
+		rc = complete(b, &q);
 	return rc;
 }

@@ -23,6 +23,7 @@ struct backends {
 	uint32_t needs; /* enum restante_needs of all */
 	int64_t timeout_ms;
 	timer_t deadline;
+	char name[256]; /* of a user of whom a plugin knew no more */
 };
 
 /* Loads the plugins and resolves their settings; calls nothing in them. 0, or -1 with *why. */
@@ -30,7 +31,8 @@ int backends_load(struct backends *, const struct conf *, struct buf *why);
 /* Calls open() of each. 0, or -1 with *why. May block until the deadline, which kills. */
 int backends_open(struct backends *, struct buf *why);
 
-/* Asks one plugin after the other until one does not say NONE. An enum restante_result; on OK *user
+/* Asks one plugin after the other until one does not say NONE; where that one knows only the user's
+ * name, asks them all for his record. An enum restante_result; on OK *user
  * is filled, and for VERIFY_APOP and VERIFY_SCRAM extra. What they point to stays until the next
  * call. May block until the deadline, which kills this process: the master starts another. */
 int backends_ask(struct backends *, enum verify_what, const struct restante_request *,

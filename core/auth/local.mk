@@ -1,6 +1,7 @@
 # core/auth: who may log in (auth), and who checks the password (worker).
 noinst_LIBRARIES += core/auth/libmech.a
-core_auth_libmech_a_SOURCES = core/auth/mech.c core/auth/mech.h core/auth/mech_apop.c
+core_auth_libmech_a_SOURCES = core/auth/mech.c core/auth/mech.h core/auth/mech_apop.c \
+	core/auth/mech_gs2.c core/auth/mech_oauth.c core/auth/mech_scram.c
 core_auth_libmech_a_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS)
 
 pkglibexec_PROGRAMS += restante-auth restante-worker
@@ -9,10 +10,11 @@ restante_auth_SOURCES = \
 	core/auth/grant.c \
 	core/auth/outbox.c core/auth/outbox.h \
 	core/auth/pool.c \
+	core/auth/record.c core/auth/record.h \
 	core/auth/refuse.c \
 	core/auth/request.c
 restante_auth_CFLAGS = $(AM_CFLAGS) $(LIBEVENT_CFLAGS) $(CRYPTO_CFLAGS)
-restante_auth_LDADD = core/auth/libmech.a core/conf/libconf.a core/ipc/libipc.a core/sys/libsys.a \
+restante_auth_LDADD = core/auth/libmech.a core/pop3/libpop3.a core/conf/libconf.a core/ipc/libipc.a core/sys/libsys.a \
 	core/base/libbase.a $(LIBEVENT_LIBS) $(CRYPTO_LIBS) $(SECCOMP_LIBS)
 
 restante_worker_SOURCES = \

@@ -6,6 +6,8 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 #include "base/buf.h"
 #include "base/log.h"
@@ -126,6 +128,24 @@ static void from_master(evutil_socket_t fd, short what, void *arg)
 
 /* --- start --- */
 
+static void configure_mechanisms(struct auth *a)
+{
+	int apop = conf_num(a->conf, "apop") != 0;
+	const char *missing = mech_prepare(apop);
+
+	for (size_t i = 0; i < conf_count(a->conf, "auth_mechanisms"); i++) {
+		const char *name = conf_item(a->conf, "auth_mechanisms", i);
+
+		a->mechanisms |= MECHANISM_BIT(mechanism_find(name, strlen(name)));
+	}
+	if (apop)
+		a->mechanisms |= MECHANISM_BIT(MECHANISM_APOP);
+	if (missing != NULL)
+		role_fail(&a->start, "expected an OpenSSL that has %s", missing);
+	if (getrandom(a->mask.key, sizeof(a->mask.key), 0) != (ssize_t)sizeof(a->mask.key))
+		role_fail(&a->start, "getrandom: %m");
+}
+
 static void configure(struct auth *a)
 {
 	int64_t delay_ms;
@@ -134,13 +154,11 @@ static void configure(struct auth *a)
 		role_fail(&a->start, "the configuration cannot be read");
 	close(a->start.config);
 	a->timeout_ms = conf_num(a->conf, "auth_timeout") * 1000;
-	a->apop = conf_num(a->conf, "apop") != 0;
 	delay_ms = conf_num(a->conf, "auth_failure_delay") * 1000;
 	a->step_ms = delay_ms < STEP_MIN_MS   ? STEP_MIN_MS
 		     : delay_ms > STEP_MAX_MS ? STEP_MAX_MS
 					      : delay_ms;
-	if (a->apop && apop_prepare() == -1)
-		role_fail(&a->start, "apop: expected an OpenSSL that has MD5");
+	configure_mechanisms(a);
 }
 
 static void make_base(struct auth *a)

@@ -7,6 +7,7 @@
 
 #include <string.h>
 #include <openssl/evp.h>
+#include <restante/plugin.h>
 #include "base/wipe.h"
 
 enum { MD5_LEN = 16, DIGEST_LEN = 2 * MD5_LEN };
@@ -15,13 +16,12 @@ enum { MD5_LEN = 16, DIGEST_LEN = 2 * MD5_LEN };
 enum mech_result apop_step(struct exchange *x, const char *in, size_t n)
 {
 	if (in == NULL || x->round != 0 || n < DIGEST_LEN + 2 || in[n - DIGEST_LEN - 1] != ' ' ||
-		x->banner[0] == '\0')
+		x->client.banner[0] == '\0')
 		return mech_bad(x, "syntax");
 	if (mech_take(x->user, MECH_USER_MAX, in, n - DIGEST_LEN - 1) == -1 ||
-		mech_take(x->secret, MECH_SECRET_MAX, in + n - DIGEST_LEN, DIGEST_LEN) == -1)
+		mech_take_secret(x, MECH_SECRET_MAX, in + n - DIGEST_LEN, DIGEST_LEN) == -1)
 		return mech_bad(x, "syntax");
-	x->what = VERIFY_APOP;
-	return MECH_ASK;
+	return mech_ask(x);
 }
 
 static int digest(const char *banner, const unsigned char *secret, size_t n, char hex[DIGEST_LEN])
@@ -41,11 +41,13 @@ static int digest(const char *banner, const unsigned char *secret, size_t n, cha
 	return ok ? 0 : -1;
 }
 
-enum mech_result apop_answer(struct exchange *x, const unsigned char *secret, size_t n)
+enum mech_result apop_answer(struct exchange *x, int result, const unsigned char *secret, size_t n)
 {
 	char hex[DIGEST_LEN];
 
-	if (n == 0 || digest(x->banner, secret, n, hex) == -1)
+	if (result != RESTANTE_OK)
+		return mech_bad(x, NULL);
+	if (n == 0 || x->secret == NULL || digest(x->client.banner, secret, n, hex) == -1)
 		return mech_bad(x, "backend");
 	return same_secret(hex, x->secret, DIGEST_LEN) ? MECH_GOOD : mech_bad(x, "refused");
 }

@@ -27,10 +27,9 @@ static int hand_over(struct worker *w, struct request *r)
 	msg_put_str(m, r->x.user);
 	msg_put_str(m, r->client_ip);
 	msg_put_str(m, r->server_ip);
-	msg_put_str(m, r->x.what == VERIFY_PASSWORD ? r->x.secret : "");
+	msg_put_str(m, mech_question(&r->x));
 	sent = msg_send(&w->c, m);
-	if (r->x.what == VERIFY_PASSWORD)
-		mech_forget(&r->x);
+	mech_asked(&r->x);
 	wipe(m->data, m->len);
 	return sent;
 }

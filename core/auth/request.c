@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include "auth/record.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -60,6 +61,8 @@ void request_free(struct request *r)
 	r->auth->nrequests--;
 	if (r->state == DELAYED)
 		event_del(&r->timer);
+	mech_forget(&r->x);
+	free(r->record);
 	wipe(r, sizeof(*r));
 	free(r);
 }
@@ -68,10 +71,11 @@ static void send_challenge(struct request *r)
 {
 	struct msg *m = &r->auth->out;
 
+	r->x.round++;
 	r->state = WITH_CLIENT;
 	msg_start(m, MSG_AUTH_CONTINUE);
 	msg_put_u32(m, r->id);
-	msg_put_bytes(m, r->x.challenge, r->x.challenge_len);
+	msg_put_bytes(m, r->x.challenge.p, r->x.challenge.len);
 	if (msg_send(&r->login->c, m) == -1) {
 		log_line(LOG_ERR, "cannot reach login %u: %m", r->login->c.number);
 		request_free(r);
@@ -80,13 +84,15 @@ static void send_challenge(struct request *r)
 
 static void step(struct request *r, const char *in, size_t n)
 {
-	switch (r->x.mech->step(&r->x, in, n)) {
+	switch (mech_step(&r->x, in, n)) {
 	case MECH_CONTINUE:
-		r->x.round++;
 		send_challenge(r);
 		break;
 	case MECH_ASK:
 		pool_ask(r);
+		break;
+	case MECH_GOOD:
+		grant(r, r->record);
 		break;
 	default:
 		refuse(r, RESTANTE_DENY, r->x.why);
@@ -99,7 +105,7 @@ static int acceptable(struct login *l, uint32_t id, const char *name, const stru
 {
 	if (find(l, id) != NULL)
 		log_line(LOG_ERR, "login %u began authentication %u twice", l->c.number, id);
-	else if (mech == NULL || ((mech->flags & MECH_SHARED) != 0 && !l->auth->apop))
+	else if (mech == NULL || (l->auth->mechanisms & MECHANISM_BIT(mech->id)) == 0)
 		log_line(LOG_ERR, "login %u asked for the mechanism %s", l->c.number, name);
 	else
 		return 1;
@@ -117,6 +123,28 @@ static void fail_at_once(struct login *l, uint32_t id)
 	(void)msg_send(&l->c, m);
 }
 
+static void get_binding(struct msg *m, unsigned char *to, size_t max, size_t *len)
+{
+	size_t n;
+	const unsigned char *p = msg_get_bytes(m, &n);
+
+	*len = n <= max ? n : 0;
+	memcpy(to, p, *len);
+}
+
+/* What stands behind the credentials in AUTH_START. */
+static void get_client(struct login *l, struct mech_client *c)
+{
+	struct msg *m = &l->auth->in;
+
+	(void)str_copy(c->banner, sizeof(c->banner), msg_get_str(m));
+	get_binding(m, c->exporter, sizeof(c->exporter), &c->exporter_len);
+	get_binding(m, c->end_point, sizeof(c->end_point), &c->end_point_len);
+	(void)str_copy(c->certificate, sizeof(c->certificate), msg_get_str(m));
+	c->plus = (c->exporter_len > 0 || c->end_point_len > 0) &&
+		  (l->auth->mechanisms & MECHANISMS_BOUND) != 0;
+}
+
 void request_start(struct login *l)
 {
 	struct msg *m = &l->auth->in;
@@ -127,11 +155,11 @@ void request_start(struct login *l)
 	const char *initial = (const char *)msg_get_bytes(m, &n);
 	const char *client_ip = msg_get_str(m), *server_ip = msg_get_str(m);
 	const struct mech *mech = mech_find(name);
-	const char *banner;
+	struct mech_client client = {.plus = 0};
 	struct request *r;
 
 	(void)msg_get_u32(m); /* tls: login's affair */
-	banner = msg_get_str(m);
+	get_client(l, &client);
 	if (!msg_end(m))
 		return;
 	if (!acceptable(l, id, name, mech) || l->auth->nrequests == REQUESTS_MAX) {
@@ -139,7 +167,7 @@ void request_start(struct login *l)
 		return;
 	}
 	r = new_request(l, id);
-	mech_begin(&r->x, mech, banner);
+	mech_begin(&r->x, mech, &client, &l->auth->mask);
 	(void)str_copy(r->client_ip, sizeof(r->client_ip), client_ip);
 	(void)str_copy(r->server_ip, sizeof(r->server_ip), server_ip);
 	step(r, has_initial ? initial : NULL, n);
@@ -207,12 +235,24 @@ void request_answered(struct request *r, int result, const struct restante_user 
 	const unsigned char *extra, size_t n)
 {
 	r->state = WITH_CLIENT;
-	if (r->login == NULL)
+	if (r->login == NULL) {
 		request_free(r);
-	else if (result != RESTANTE_OK)
+		return;
+	}
+	if (result != RESTANTE_OK && result != RESTANTE_DENY && result != RESTANTE_NONE) {
 		refuse(r, result, NULL);
-	else if (r->x.mech->answer != NULL && r->x.mech->answer(&r->x, extra, n) != MECH_GOOD)
-		refuse(r, RESTANTE_DENY, r->x.why);
-	else
+		return;
+	}
+	switch (mech_answer(&r->x, result, extra, n)) {
+	case MECH_GOOD:
 		grant(r, user);
+		break;
+	case MECH_CONTINUE:
+		r->record = result == RESTANTE_OK ? record_keep(user) : NULL;
+		send_challenge(r);
+		break;
+	default:
+		refuse(r, result == RESTANTE_OK ? RESTANTE_DENY : result, r->x.why);
+		break;
+	}
 }

@@ -129,7 +129,7 @@ static void serve(struct worker *w)
 	q.client_ip = msg_get_str(m);
 	q.server_ip = msg_get_str(m);
 	secret = msg_get_str(m);
-	if (!msg_end(m) || what > VERIFY_SCRAM)
+	if (!msg_end(m) || what >= VERIFY_COUNT)
 		die("auth and this program do not fit together");
 	result = backends_ask(&w->backends, (enum verify_what)what, &q, secret, &user, &w->extra);
 	answer(w, id, result, &user);

@@ -17,7 +17,8 @@ static int is_missing(const char *path)
 
 int files_missing(const struct conf *c, const struct parsed *given)
 {
-	static const char *const names[] = {"tls_cert", "tls_key"};
+	static const char *const names[] = {
+		"tls_cert", "tls_key", "tls_client_ca", "tls_client_crl"};
 	int missing = 0;
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {

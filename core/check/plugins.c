@@ -4,6 +4,7 @@
 #include "check/check.h"
 #include "conf/conf.h"
 #include "conf/table.h"
+#include "ipc/messages.h"
 #include "plug/plug.h"
 
 struct gathering {
@@ -13,11 +14,27 @@ struct gathering {
 	size_t n;
 };
 
+#define CAN(a, call, what) (RESTANTE_HAS(a, call) ? BIT(VERIFY_##what) : 0)
+
+/* What the calls that the plugin has are good for. */
+static uint32_t answers(const struct restante_auth *a)
+{
+	uint32_t can;
+
+	if (a == NULL)
+		return 0;
+	can = CAN(a, verify, PASSWORD) | CAN(a, lookup, LOOKUP) | CAN(a, token, TOKEN);
+	if ((can & BIT(VERIFY_LOOKUP)) != 0)
+		can |= CAN(a, scram, SCRAM) | CAN(a, apop, APOP);
+	return can;
+}
+
 static void describe(struct section *s, const struct restante_plugin *e)
 {
 	s->known = 1;
 	s->offers = (e->storage != NULL ? CONF_STORAGE : 0) | (e->auth != NULL ? CONF_AUTH : 0);
 	s->needs = e->needs;
+	s->answers = answers(e->auth);
 	s->nsettings = e->nsettings;
 	s->settings = mem_alloc(e->nsettings, sizeof(*s->settings));
 	for (size_t i = 0; i < e->nsettings; i++)

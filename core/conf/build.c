@@ -5,6 +5,7 @@
 #include <string.h>
 #include "conf/impl.h"
 #include "conf/value.h"
+#include "ipc/mechanisms.h"
 
 #define DEFAULT_ITEMS 8
 
@@ -238,11 +239,16 @@ static void check_tls(struct builder *b)
 
 	if (conf_count(b->c, "tls_cert") != conf_count(b->c, "tls_key"))
 		blame(b, "", name, ": expected one tls_key for each tls_cert, in the same order");
+	if (conf_count(b->c, "tls_client_ca") != 0 && conf_count(b->c, "tls_cert") == 0)
+		blame(b, "", "tls_client_ca", ": needs tls_cert and tls_key");
+	if (conf_count(b->c, "tls_client_crl") != 0 && conf_count(b->c, "tls_client_ca") == 0)
+		blame(b, "", "tls_client_crl", ": needs tls_client_ca");
 }
 
 static void check_paths(struct builder *b)
 {
-	static const char *const names[] = {"tls_cert", "tls_key", "plugin_path", "runtime_dir"};
+	static const char *const names[] = {"tls_cert", "tls_key", "tls_client_ca",
+		"tls_client_crl", "plugin_path", "runtime_dir"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		for (size_t j = 0; j < conf_count(b->c, names[i]); j++)
@@ -283,6 +289,48 @@ static void check_plugins(struct builder *b)
 	buf_free(&name);
 }
 
+/* NULL, or what a mechanism would need. answers: what the auth plugins can be asked. */
+static const char *mechanism_lacks(const struct builder *b, enum mechanism id, uint32_t answers)
+{
+	const struct mechanism_row *m = &mechanisms[id];
+
+	if ((answers & BIT(m->what)) == 0)
+		return "no plugin of auth can answer for it";
+	if ((m->flags & MECHANISM_BINDING) != 0 && conf_count(b->c, "tls_cert") == 0)
+		return "needs tls_cert and tls_key";
+	if ((m->flags & MECHANISM_CERTIFICATE) != 0 && conf_count(b->c, "tls_client_ca") == 0)
+		return "needs tls_client_ca";
+	return NULL;
+}
+
+/* Leaves those that can work; to name another one is a mistake. */
+static void check_mechanisms(struct builder *b, const struct section *sections, size_t nsections)
+{
+	struct conf_value *v = &b->c->values[conf_row("auth_mechanisms") - conf_table];
+	int named = parse_find(b->given, "", "auth_mechanisms") != NULL;
+	uint32_t answers = 0;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < nsections; i++)
+		if (sections[i].why == NULL && (kinds_of(b, &sections[i]) & CONF_AUTH) != 0)
+			answers |= sections[i].answers;
+	for (size_t i = 0; i < v->n; i++) {
+		enum mechanism id = mechanism_find(v->items[i], strlen(v->items[i]));
+		const char *lacks =
+			id < MECHANISM_COUNT ? mechanism_lacks(b, id, answers) : "is unknown";
+		struct buf text = {0};
+
+		if (lacks == NULL) {
+			v->items[kept++] = v->items[i];
+		} else if (named && !b->failed) {
+			buf_printf(&text, " = \"%s\": %s", v->items[i], lacks);
+			blame(b, "", "auth_mechanisms", text.p);
+			buf_free(&text);
+		}
+	}
+	v->n = kept;
+}
+
 struct conf *build(const struct parsed *given, const struct section *sections, size_t nsections,
 	const char *main_file, complain_fn *to)
 {
@@ -299,6 +347,7 @@ struct conf *build(const struct parsed *given, const struct section *sections, s
 	check_paths(&b);
 	check_auth(&b);
 	check_plugins(&b);
+	check_mechanisms(&b, sections, nsections);
 	if (!b.failed)
 		return b.c;
 	conf_free(b.c);

@@ -20,6 +20,7 @@ struct section {
 	int known;       /* 0: first pass, the section may set anything */
 	uint32_t offers; /* enum conf_kind: what the plugin is able to be */
 	uint32_t needs;
+	uint32_t answers; /* 1 << enum verify_what: what the plugin can be asked about a user */
 	size_t nsettings;
 	struct restante_setting *settings;
 };

@@ -42,7 +42,9 @@ enum role { ROLE_MASTER, ROLE_LOGIN, ROLE_AUTH, ROLE_WORKER, ROLE_SESSION, ROLES
 	X(FAILED, TO_ROLES, TO_MASTER, 0)        /* str reason */                                      \
 	/* one authentication */                                                                       \
 	X(AUTH_START, LOGIN, AUTH, 0)    /* id, str mechanism, u32 has_initial, bytes initial,          \
-					    str client_ip, str server_ip, u32 tls, str apop_banner */   \
+					    str client_ip, str server_ip, u32 tls, str apop_banner,      \
+					    bytes tls-exporter, bytes tls-server-end-point (both "" =    \
+					    none), str user of the client's certificate ("" = none) */   \
 	X(AUTH_STEP, LOGIN, AUTH, 0)     /* id, bytes response */                                       \
 	X(AUTH_ABORT, LOGIN, AUTH, 0)    /* id; the client has gone: no answer is wanted */             \
 	X(AUTH_CONTINUE, AUTH, LOGIN, 0) /* id, bytes challenge */                                      \
@@ -65,8 +67,15 @@ enum msg_type {
 
 #define TICKET_LEN 16
 
-/* What VERIFY asks for. secret: the password; "" ; "" ; hash name. extra in the answer: "", "",
- * the shared secret, the SCRAM keys. */
-enum verify_what { VERIFY_PASSWORD, VERIFY_LOOKUP, VERIFY_APOP, VERIFY_SCRAM };
+/* What VERIFY asks for. secret: the password; "" ; "" ; hash name; token. extra in the answer: "",
+ * "", the shared secret, the SCRAM keys, "". The user may be "" with a token: it names him. */
+enum verify_what {
+	VERIFY_PASSWORD,
+	VERIFY_LOOKUP,
+	VERIFY_APOP,
+	VERIFY_SCRAM,
+	VERIFY_TOKEN,
+	VERIFY_COUNT
+};
 
 #endif

@@ -13,47 +13,6 @@
 #include "base/log.h"
 #include "base/wipe.h"
 
-struct mechanism {
-	const char *name;
-	bool plaintext; /* it shows the password to who listens */
-};
-
-/* Of those that auth has, what clients may ask for with AUTH. */
-static const struct mechanism mechanisms[] = {
-	{"PLAIN", true},
-	{"LOGIN", true},
-};
-
-enum { NMECHANISMS = sizeof(mechanisms) / sizeof(mechanisms[0]) };
-
-bool auth_password_allowed(const struct client *c)
-{
-	switch (c->l->settings.plaintext) {
-	case PLAINTEXT_ALWAYS:
-		return true;
-	case PLAINTEXT_LOOPBACK:
-		return c->loopback || c->stream.ssl != NULL;
-	default:
-		return c->stream.ssl != NULL;
-	}
-}
-
-static bool may_use(const struct client *c, const struct mechanism *m)
-{
-	return !m->plaintext || auth_password_allowed(c);
-}
-
-void auth_mechanisms(const struct client *c, const char *separator, char *to, size_t cap)
-{
-	size_t n = 0;
-
-	to[0] = '\0';
-	for (size_t i = 0; i < NMECHANISMS; i++)
-		if (may_use(c, &mechanisms[i]) && n < cap)
-			n += (size_t)snprintf(to + n, cap - n, "%s%s", n > 0 ? separator : "",
-				mechanisms[i].name);
-}
-
 void auth_timestamp(const struct client *c, char *to, size_t cap)
 {
 	snprintf(to, cap, "<%llx.%llx@%s>", (unsigned long long)c->l->started,
@@ -132,7 +91,7 @@ static void ask(struct client *c)
 		failed(c, -RESTANTE_TEMP);
 }
 
-static void start(struct client *c, const char *mechanism, bool initial, const void *p, size_t n)
+static void start(struct client *c, enum mechanism id, bool initial, const void *p, size_t n)
 {
 	struct msg *m = &c->l->send;
 	char ip[ADDRESS_TEXT], server_ip[ADDRESS_TEXT], timestamp[TIMESTAMP_MAX] = "";
@@ -144,20 +103,23 @@ static void start(struct client *c, const char *mechanism, bool initial, const v
 		auth_timestamp(c, timestamp, sizeof(timestamp));
 	msg_start(m, MSG_AUTH_START);
 	msg_put_u32(m, c->id);
-	msg_put_str(m, mechanism);
+	msg_put_str(m, mechanisms[id].name);
 	msg_put_u32(m, initial);
 	msg_put_bytes(m, p, n);
 	msg_put_str(m, ip);
 	msg_put_str(m, server_ip);
 	msg_put_u32(m, c->stream.ssl != NULL);
 	msg_put_str(m, timestamp);
+	mechanism_facts(c, id, m);
 	ask(c);
 }
 
 void auth_user(struct client *c, struct slice name)
 {
-	if (!auth_password_allowed(c)) {
-		client_error(c, REPLY_TLS_FIRST);
+	enum reply_id why;
+
+	if (!mechanism_allowed(c, MECHANISM_PLAIN, &why)) {
+		client_error(c, why);
 		return;
 	}
 	free(c->user);
@@ -169,10 +131,11 @@ void auth_user(struct client *c, struct slice name)
 void auth_pass(struct client *c, struct slice password)
 {
 	char plain[2 * LINE_COMMAND]; /* RFC 4616: [authzid] NUL authcid NUL passwd */
+	enum reply_id why;
 	size_t user;
 
-	if (!auth_password_allowed(c)) {
-		client_error(c, REPLY_TLS_FIRST);
+	if (!mechanism_allowed(c, MECHANISM_PLAIN, &why)) {
+		client_error(c, why);
 		return;
 	}
 	if (c->user == NULL) {
@@ -185,7 +148,7 @@ void auth_pass(struct client *c, struct slice password)
 	memcpy(plain + user + 2, password.at, password.len);
 	free(c->user);
 	c->user = NULL;
-	start(c, "PLAIN", true, plain, user + 2 + password.len);
+	start(c, MECHANISM_PLAIN, true, plain, user + 2 + password.len);
 	wipe(plain, sizeof(plain));
 }
 
@@ -200,7 +163,7 @@ void auth_apop(struct client *c, struct slice name, struct slice digest)
 	memcpy(both, name.at, name.len);
 	both[name.len] = ' ';
 	memcpy(both + name.len + 1, digest.at, digest.len);
-	start(c, "APOP", true, both, name.len + 1 + digest.len);
+	start(c, MECHANISM_APOP, true, both, name.len + 1 + digest.len);
 }
 
 /* --- AUTH (RFC 5034) --- */
@@ -210,30 +173,21 @@ static void list_mechanisms(struct client *c)
 	char text[MECHANISMS_MAX];
 
 	client_reply(c, REPLY_AUTH_LIST);
-	auth_mechanisms(c, "\r\n", text, sizeof(text));
+	mechanisms_list(c, "\r\n", text, sizeof(text));
 	client_text(c, text, strlen(text));
 	if (text[0] != '\0')
 		client_text(c, "\r\n", 2);
 	client_text(c, ".\r\n", 3);
 }
 
-static const struct mechanism *find_mechanism(struct slice name)
+static void start_with(struct client *c, enum mechanism id, struct slice response)
 {
-	for (size_t i = 0; i < NMECHANISMS; i++)
-		if (strlen(mechanisms[i].name) == name.len &&
-			strncasecmp(mechanisms[i].name, name.at, name.len) == 0)
-			return &mechanisms[i];
-	return NULL;
-}
+	size_t cap = BASE64_DECODED(response.len) + 1, n;
+	unsigned char *data = mem_alloc(cap, 1);
 
-static void start_with(struct client *c, const struct mechanism *m, struct slice response)
-{
-	unsigned char data[LINE_COMMAND];
-	size_t n;
-
-	switch (sasl_initial(response, data, sizeof(data), &n)) {
+	switch (sasl_initial(response, data, cap, &n)) {
 	case SASL_DATA:
-		start(c, m->name, true, data, n);
+		start(c, id, true, data, n);
 		break;
 	case SASL_CANCEL:
 		client_error(c, REPLY_AUTH_CANCELLED);
@@ -242,26 +196,26 @@ static void start_with(struct client *c, const struct mechanism *m, struct slice
 		client_error(c, REPLY_AUTH_BASE64);
 		break;
 	}
-	wipe(data, sizeof(data));
+	wipe(data, cap);
+	free(data);
 }
 
 void auth_sasl(struct client *c, const struct command *cmd)
 {
-	const struct mechanism *m;
+	enum mechanism id;
+	enum reply_id why;
 
 	if (cmd->argc == 0) {
 		list_mechanisms(c);
 		return;
 	}
-	m = find_mechanism(cmd->arg[0]);
-	if (m == NULL)
-		client_error(c, REPLY_AUTH_MECHANISM);
-	else if (!may_use(c, m))
-		client_error(c, REPLY_TLS_FIRST);
+	id = mechanism_find(cmd->arg[0].at, cmd->arg[0].len);
+	if (!mechanism_allowed(c, id, &why))
+		client_error(c, why);
 	else if (cmd->argc == 1)
-		start(c, m->name, false, "", 0);
+		start(c, id, false, "", 0);
 	else
-		start_with(c, m, cmd->arg[1]);
+		start_with(c, id, cmd->arg[1]);
 }
 
 /* The exchange ends without a result. */

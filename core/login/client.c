@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 #include "base/clock.h"
 #include "base/log.h"
@@ -88,6 +89,19 @@ static bool wants_line(const struct client *c)
 	return (c->state == CLIENT_COMMAND || c->state == CLIENT_SASL) && c->stream.out.len == 0;
 }
 
+/* RFC 5034 section 4 lets an initial response only use what fits into a command; clients with a
+ * token do not always keep to it. */
+static size_t line_limit(const struct client *c)
+{
+	static const char auth[] = "AUTH ";
+	struct slice rest = line_rest(&c->in);
+
+	if (c->state == CLIENT_SASL ||
+		(rest.len >= sizeof(auth) - 1 && strncasecmp(rest.at, auth, sizeof(auth) - 1) == 0))
+		return LINE_AUTH;
+	return LINE_COMMAND;
+}
+
 static void run_lines(struct client *c)
 {
 	struct slice line;
@@ -95,7 +109,7 @@ static void run_lines(struct client *c)
 	while (wants_line(c)) {
 		bool sasl = c->state == CLIENT_SASL;
 
-		switch (line_next(&c->in, sasl ? LINE_AUTH : LINE_COMMAND, &line)) {
+		switch (line_next(&c->in, line_limit(c), &line)) {
 		case LINE_MORE:
 			return;
 		case LINE_READY:

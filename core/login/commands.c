@@ -46,7 +46,7 @@ static void do_capa(struct client *c, const struct command *cmd)
 		.state = POP3_AUTHORIZATION,
 		.tls_available = c->l->tls != NULL,
 		.tls_active = c->stream.ssl != NULL,
-		.password = auth_password_allowed(c),
+		.password = mechanism_allowed(c, MECHANISM_PLAIN, NULL),
 		.utf8 = true,
 		.utf8_user = true,
 		.mechanisms = sasl,
@@ -57,7 +57,7 @@ static void do_capa(struct client *c, const struct command *cmd)
 	char text[CAPA_MAX];
 
 	(void)cmd;
-	auth_mechanisms(c, " ", sasl, sizeof(sasl));
+	mechanisms_list(c, " ", sasl, sizeof(sasl));
 	client_text(c, text, capa_format(text, sizeof(text), c->language, &facts));
 }
 

@@ -3,12 +3,15 @@ pkglibexec_PROGRAMS += restante-login
 restante_login_SOURCES = \
 	core/login/address.c \
 	core/login/auth.c \
+	core/login/binding.c core/login/binding.h \
 	core/login/client.c \
+	core/login/client_cert.c core/login/client_cert.h \
 	core/login/commands.c \
 	core/login/handover.c \
 	core/login/listen.c \
 	core/login/login.h \
 	core/login/main.c \
+	core/login/mechanisms.c \
 	core/login/peers.c \
 	core/login/relay.c \
 	core/login/report.c \

@@ -5,6 +5,7 @@
  *	client.c    one connection before login: reading, writing, timers, its end
  *	commands.c  the commands of AUTHORIZATION
  *	auth.c      USER/PASS, APOP and AUTH as exchanges with the auth role
+ *	mechanisms.c  which SASL mechanisms a client may use now
  *	peers.c     the channels to auth and to the session spawner
  *	handover.c  a client becomes a session
  *	relay.c     TLS of a session
@@ -23,7 +24,9 @@
 #include <sys/queue.h>
 #include "conf/conf.h"
 #include "ipc/limits.h"
+#include "ipc/mechanisms.h"
 #include "ipc/role.h"
+#include "login/client_cert.h"
 #include "login/stream.h"
 #include "pop3/base64.h"
 #include "pop3/capa.h"
@@ -47,7 +50,7 @@ enum {
 	EXCHANGE_BUCKETS = 256,
 	ADDRESS_TEXT = 46,
 	TIMESTAMP_MAX = 320,
-	MECHANISMS_MAX = 256
+	MECHANISMS_MAX = 200 /* the names of all */
 };
 
 /* --- settings, read once --- */
@@ -62,6 +65,9 @@ struct settings {
 	uint32_t login_delay;
 	int32_t expire_days;
 	int64_t failure_delay_ms;
+	enum mechanism mechanisms[MECHANISM_COUNT]; /* to offer, in this order */
+	size_t nmechanisms;
+	enum client_cert_name client_name;
 	struct timeval login_timeout;
 	char hostname[256];
 };
@@ -194,12 +200,18 @@ void auth_unsent(struct client *);
 void auth_lost(struct login *);
 /* Messages of the auth role, in l->msg. */
 void auth_message(struct login *);
-/* May this client send a password? */
-bool auth_password_allowed(const struct client *);
-/* The SASL mechanisms that this client may use now; cap at least MECHANISMS_MAX. */
-void auth_mechanisms(const struct client *, const char *separator, char *to, size_t cap);
 /* Its APOP timestamp, "<...>". */
 void auth_timestamp(const struct client *, char *to, size_t cap);
+
+/* --- which mechanisms --- */
+
+void mechanisms_read(struct settings *, const struct conf *);
+/* May this client use it now? Where not, *why is what to reply. */
+bool mechanism_allowed(const struct client *, enum mechanism, enum reply_id *why);
+/* All that it may use now; cap at least MECHANISMS_MAX. */
+void mechanisms_list(const struct client *, const char *separator, char *to, size_t cap);
+/* Puts what the mechanism needs to know of the client's TLS into AUTH_START. */
+void mechanism_facts(const struct client *, enum mechanism, struct msg *);
 
 /* --- handover, relay --- */
 

@@ -29,6 +29,8 @@ static void read_settings(struct login *l, const struct conf *conf)
 	s->plaintext = (enum plaintext)conf_num(conf, "plaintext_auth");
 	s->language = (enum language)conf_num(conf, "language");
 	s->apop = conf_num(conf, "apop") != 0;
+	s->client_name = (enum client_cert_name)conf_num(conf, "tls_client_name");
+	mechanisms_read(s, conf);
 	s->max_failures = (uint32_t)conf_num(conf, "max_auth_failures");
 	s->max_connections = (uint32_t)conf_num(conf, "max_connections");
 	s->max_per_address = (uint32_t)conf_num(conf, "max_connections_per_address");

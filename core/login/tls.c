@@ -14,6 +14,7 @@
 #include <unistd.h>
 #include "base/buf.h"
 #include "base/wipe.h"
+#include "login/client_cert.h"
 
 #define FILE_OCTETS_MAX (1 << 20)
 #define CACHE_ID "restante"
@@ -152,6 +153,25 @@ static void load_key(const struct role_start *start, size_t index, SSL_CTX *ctx)
 	buf_wipe(&b);
 }
 
+/* For all contexts together: a file can be read once. */
+static void load_client_ca(const struct role_start *start, const struct conf *conf, struct tls *tls)
+{
+	int lists = conf_count(conf, "tls_client_crl") > 0;
+	int file = find_file(start, "tls_client_ca", 0);
+	struct buf ca = read_file(start, file), crl = {0};
+
+	if (lists)
+		crl = read_file(start, find_file(start, "tls_client_crl", 0));
+	for (size_t i = 0; i < tls->n; i++) {
+		const char *wrong = client_cert_use(tls->contexts[i], &ca, lists ? &crl : NULL);
+
+		if (wrong != NULL)
+			role_fail(start, "tls_client_ca: %s: %s", start->files[file].path, wrong);
+	}
+	buf_free(&ca);
+	buf_free(&crl);
+}
+
 /* --- contexts --- */
 
 static void set_versions_and_ciphers(
@@ -214,6 +234,8 @@ struct tls *tls_load(const struct role_start *start, const struct conf *conf)
 	tls->n = n;
 	for (size_t i = 0; i < n; i++)
 		tls->contexts[i] = new_context(start, conf, tls, i);
+	if (conf_count(conf, "tls_client_ca") > 0)
+		load_client_ca(start, conf, tls);
 	return tls;
 }
 

@@ -110,7 +110,8 @@ int resources_open(struct master *m, struct generation *g)
 		log_line(LOG_ERR, "listen: no address to serve");
 		return -1;
 	}
-	if (open_files(g, "tls_cert") == -1 || open_files(g, "tls_key") == -1)
+	if (open_files(g, "tls_cert") == -1 || open_files(g, "tls_key") == -1 ||
+		open_files(g, "tls_client_ca") == -1 || open_files(g, "tls_client_crl") == -1)
 		return -1;
 	return make_configs(g);
 }

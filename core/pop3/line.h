@@ -17,7 +17,8 @@
 
 enum {
 	LINE_COMMAND = 255,       /* octets of a command line with its CRLF (RFC 2449 section 4) */
-	LINE_AUTH = 16 * 1024 + 2 /* of a line of AUTH data (RFC 4954 section 4 asks for 12288) */
+	LINE_AUTH = 24 * 1024 + 2 /* of a line of AUTH data, base64 of 18 KiB: a token of 16 KiB
+				     and what goes with it (RFC 4954 section 4 asks for 12288) */
 };
 
 enum line_event {

@@ -49,7 +49,7 @@ fuzz_sasl_LDADD = core/pop3/libpop3.a
 FUZZ_TARGETS += fuzz-mech
 fuzz_mech_SOURCES = tests/fuzz/fuzz_mech.c $(FUZZ_MAIN)
 fuzz_mech_LDFLAGS = $(FUZZ_LINK)
-fuzz_mech_LDADD = core/auth/libmech.a core/base/libbase.a $(CRYPTO_LIBS)
+fuzz_mech_LDADD = core/auth/libmech.a core/pop3/libpop3.a core/ipc/libipc.a core/base/libbase.a $(CRYPTO_LIBS)
 
 FUZZ_TARGETS += fuzz-maildir-index
 fuzz_maildir_index_SOURCES = tests/fuzz/fuzz_maildir_index.c plugins/storage-maildir/index.c \

@@ -51,6 +51,17 @@ static void set(struct conf *c, const char *name, const char *value)
 	assert_int_equal(conf_set(c, conf_row(name), items, 1, &bad, &why), 0);
 }
 
+static void set_mechanisms(struct conf *c)
+{
+	static const char *const names[] = {"PLAIN", "LOGIN", "SCRAM-SHA-256"};
+	const char **items = mem_alloc(3, sizeof(*items));
+	struct buf why = {0};
+	size_t bad;
+
+	memcpy(items, names, sizeof(names));
+	assert_int_equal(conf_set(c, conf_row("auth_mechanisms"), items, 3, &bad, &why), 0);
+}
+
 static void add_plugin(struct conf *c, const char *name, char file[FILE_MAX], const char *path)
 {
 	char cwd[256];
@@ -91,6 +102,7 @@ static struct conf *configure(struct house *h)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		set(c, rows[i][0], rows[i][1]);
 	set(c, "first_valid_uid", h->uid);
+	set_mechanisms(c);
 	add_plugin(c, "auth-odd", h->file[0], "");
 	add_plugin(c, "auth-passwd-file", h->file[1], h->users);
 	return c;
@@ -267,6 +279,9 @@ static void begin(struct house *h, uint32_t id, const char *mech, const char *in
 	msg_put_str(&h->out, "192.0.2.2");
 	msg_put_u32(&h->out, 1);
 	msg_put_str(&h->out, BANNER);
+	msg_put_bytes(&h->out, "", 0);
+	msg_put_bytes(&h->out, "", 0);
+	msg_put_str(&h->out, "");
 	assert_int_equal(msg_send(&h->login, &h->out), 0);
 }
 

@@ -9,7 +9,8 @@ limits_test_LDADD = core/ipc/libipc.a core/base/libbase.a $(CMOCKA_LIBS)
 # login: its TLS. Everything else of it is tested from outside.
 check_PROGRAMS += login_tls_test
 TESTS += login_tls_test
-login_tls_test_SOURCES = tests/unit/login_tls_test.c core/login/tickets.c core/login/tls.c
+login_tls_test_SOURCES = tests/unit/login_tls_test.c core/login/client_cert.c core/login/tickets.c \
+	core/login/tls.c
 login_tls_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(OPENSSL_CFLAGS)
 login_tls_test_LDADD = core/conf/libconf.a core/sys/libsys.a core/ipc/libipc.a \
 	core/base/libbase.a $(OPENSSL_LIBS) $(SECCOMP_LIBS) $(CMOCKA_LIBS)
@@ -78,11 +79,16 @@ encode_level1_test_CPPFLAGS = $(AM_CPPFLAGS) -DVECTOR_LEVEL=1
 encode_level1_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 encode_level1_test_LDADD = $(CMOCKA_LIBS)
 
-check_PROGRAMS += mech_test
-TESTS += mech_test
+check_PROGRAMS += mech_test scram_test
+TESTS += mech_test scram_test
+scram_test_SOURCES = tests/unit/scram_test.c
+scram_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+scram_test_LDADD = core/auth/libmech.a core/pop3/libpop3.a core/ipc/libipc.a core/base/libbase.a \
+	$(CRYPTO_LIBS) $(CMOCKA_LIBS)
 mech_test_SOURCES = tests/unit/mech_test.c
 mech_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
-mech_test_LDADD = core/auth/libmech.a core/base/libbase.a $(CRYPTO_LIBS) $(CMOCKA_LIBS)
+mech_test_LDADD = core/auth/libmech.a core/pop3/libpop3.a core/ipc/libipc.a core/base/libbase.a \
+	$(CRYPTO_LIBS) $(CMOCKA_LIBS)
 
 # The configuration and plugins.
 check_PROGRAMS += conf_value_test conf_test
@@ -92,7 +98,7 @@ conf_value_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 conf_value_test_LDADD = core/conf/libconf.a core/sys/libsys.a core/base/libbase.a $(CMOCKA_LIBS)
 conf_test_SOURCES = tests/unit/conf_test.c
 conf_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
-conf_test_LDADD = core/conf/libconfparse.a core/conf/libconf.a core/sys/libsys.a \
+conf_test_LDADD = core/conf/libconfparse.a core/conf/libconf.a core/ipc/libipc.a core/sys/libsys.a \
 	core/base/libbase.a $(CONFUSE_LIBS) $(CMOCKA_LIBS)
 
 if SHARED

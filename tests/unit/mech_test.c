@@ -1,21 +1,30 @@
-/* The SASL mechanisms and APOP: core/auth/mech.c, mech_apop.c. */
+/* PLAIN, LOGIN, EXTERNAL, OAUTHBEARER, XOAUTH2 and APOP: core/auth/mech.c, mech_oauth.c,
+ * mech_apop.c. SCRAM is in scram_test.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
+#include <restante/plugin.h>
 #include "auth/mech.h"
 
 /* A literal with its length, NULs and all. */
-#define STEP(x, text) (x)->mech->step((x), (text), sizeof(text) - 1)
+#define STEP(x, text) mech_step((x), (text), sizeof(text) - 1)
+#define CHALLENGE(x, text)                                      \
+	assert_int_equal((x)->challenge.len, sizeof(text) - 1); \
+	assert_memory_equal(buf_str(&(x)->challenge), (text), sizeof(text) - 1)
 
 static struct exchange begin(const char *mech)
 {
+	const struct mech_client client = {
+		.banner = "<1896.697170952@dbc.mtview.ca.us>", .certificate = "tim"};
+	static struct mech_mask mask;
 	struct exchange x;
 
-	mech_begin(&x, mech_find(mech), "<1896.697170952@dbc.mtview.ca.us>");
+	mech_begin(&x, mech_find(mech), &client, &mask);
 	assert_non_null(x.mech);
 	return x;
 }
@@ -48,8 +57,8 @@ static void plain_without_an_initial_response_asks_with_an_empty_challenge(void 
 	struct exchange x = begin("PLAIN");
 
 	(void)state;
-	assert_int_equal(x.mech->step(&x, NULL, 0), MECH_CONTINUE);
-	assert_int_equal(x.challenge_len, 0);
+	assert_int_equal(mech_step(&x, NULL, 0), MECH_CONTINUE);
+	CHALLENGE(&x, "");
 	x.round++;
 	assert_int_equal(STEP(&x, "\0tim\0secret"), MECH_ASK);
 	assert_string_equal(x.user, "tim");
@@ -98,15 +107,15 @@ static void a_name_or_password_up_to_the_limit_is_taken_and_longer_ones_are_refu
 	memset(in, 'x', sizeof(in));
 	in[0] = '\0';
 	in[1 + MECH_USER_MAX] = '\0';
-	assert_int_equal(x.mech->step(&x, in, 2 + MECH_USER_MAX + MECH_SECRET_MAX), MECH_ASK);
+	assert_int_equal(mech_step(&x, in, 2 + MECH_USER_MAX + MECH_SECRET_MAX), MECH_ASK);
 	assert_int_equal(strlen(x.user), MECH_USER_MAX);
 	assert_int_equal(strlen(x.secret), MECH_SECRET_MAX);
 	x = begin("PLAIN");
-	assert_int_equal(x.mech->step(&x, in, 3 + MECH_USER_MAX + MECH_SECRET_MAX), MECH_BAD);
+	assert_int_equal(mech_step(&x, in, 3 + MECH_USER_MAX + MECH_SECRET_MAX), MECH_BAD);
 	in[1 + MECH_USER_MAX] = 'x';
 	in[2 + MECH_USER_MAX] = '\0';
 	x = begin("PLAIN");
-	assert_int_equal(x.mech->step(&x, in, 10 + MECH_USER_MAX), MECH_BAD);
+	assert_int_equal(mech_step(&x, in, 10 + MECH_USER_MAX), MECH_BAD);
 }
 
 static void login_asks_for_the_user_and_then_for_the_password(void **state)
@@ -114,11 +123,11 @@ static void login_asks_for_the_user_and_then_for_the_password(void **state)
 	struct exchange x = begin("LOGIN");
 
 	(void)state;
-	assert_int_equal(x.mech->step(&x, NULL, 0), MECH_CONTINUE);
-	assert_memory_equal(x.challenge, "Username:", x.challenge_len);
+	assert_int_equal(mech_step(&x, NULL, 0), MECH_CONTINUE);
+	CHALLENGE(&x, "Username:");
 	x.round++;
 	assert_int_equal(STEP(&x, "tim"), MECH_CONTINUE);
-	assert_memory_equal(x.challenge, "Password:", x.challenge_len);
+	CHALLENGE(&x, "Password:");
 	x.round++;
 	assert_int_equal(STEP(&x, "secret"), MECH_ASK);
 	assert_string_equal(x.user, "tim");
@@ -144,7 +153,8 @@ static void apop_computes_the_digest_of_its_rfc(void **state)
 	assert_int_equal(STEP(&x, "mrose c4c9334bac560ecc979e58001b3e22fb"), MECH_ASK);
 	assert_int_equal(x.what, VERIFY_APOP);
 	assert_string_equal(x.user, "mrose");
-	assert_int_equal(x.mech->answer(&x, (const unsigned char *)"tanstaaf", 8), MECH_GOOD);
+	assert_int_equal(
+		mech_answer(&x, RESTANTE_OK, (const unsigned char *)"tanstaaf", 8), MECH_GOOD);
 }
 
 static void apop_refuses_another_secret_and_another_digest(void **state)
@@ -153,11 +163,13 @@ static void apop_refuses_another_secret_and_another_digest(void **state)
 
 	(void)state;
 	assert_int_equal(STEP(&x, "mrose c4c9334bac560ecc979e58001b3e22fb"), MECH_ASK);
-	assert_int_equal(x.mech->answer(&x, (const unsigned char *)"tanstaa", 7), MECH_BAD);
-	assert_int_equal(x.mech->answer(&x, (const unsigned char *)"", 0), MECH_BAD);
+	assert_int_equal(
+		mech_answer(&x, RESTANTE_OK, (const unsigned char *)"tanstaa", 7), MECH_BAD);
+	assert_int_equal(mech_answer(&x, RESTANTE_OK, (const unsigned char *)"", 0), MECH_BAD);
 	x = begin("APOP");
 	assert_int_equal(STEP(&x, "mrose c4c9334bac560ecc979e58001b3e22fc"), MECH_ASK);
-	assert_int_equal(x.mech->answer(&x, (const unsigned char *)"tanstaaf", 8), MECH_BAD);
+	assert_int_equal(
+		mech_answer(&x, RESTANTE_OK, (const unsigned char *)"tanstaaf", 8), MECH_BAD);
 }
 
 static void apop_refuses_what_is_malformed(void **state)
@@ -165,24 +177,159 @@ static void apop_refuses_what_is_malformed(void **state)
 	struct exchange x = begin("APOP");
 
 	(void)state;
-	assert_int_equal(x.mech->step(&x, NULL, 0), MECH_BAD);
+	assert_int_equal(mech_step(&x, NULL, 0), MECH_BAD);
 	assert_int_equal(STEP(&x, " c4c9334bac560ecc979e58001b3e22fb"), MECH_BAD);
 	assert_int_equal(STEP(&x, "mrosec4c9334bac560ecc979e58001b3e22fb"), MECH_BAD);
 	assert_int_equal(STEP(&x, "mrose c4c9"), MECH_BAD);
 	assert_int_equal(STEP(&x, "mr\0se c4c9334bac560ecc979e58001b3e22fb"), MECH_BAD);
-	x.banner[0] = '\0'; /* no timestamp was in the greeting */
+	x.client.banner[0] = '\0'; /* no timestamp was in the greeting */
 	assert_int_equal(STEP(&x, "mrose c4c9334bac560ecc979e58001b3e22fb"), MECH_BAD);
+}
+
+/* RFC 4422 appendix A. */
+static void external_is_whom_the_certificate_names(void **state)
+{
+	struct exchange x = begin("EXTERNAL");
+
+	(void)state;
+	assert_int_equal(mech_step(&x, NULL, 0), MECH_CONTINUE);
+	CHALLENGE(&x, "");
+	x.round++;
+	assert_int_equal(STEP(&x, ""), MECH_ASK);
+	assert_int_equal(x.what, VERIFY_LOOKUP);
+	assert_string_equal(x.user, "tim");
+	assert_int_equal(mech_answer(&x, RESTANTE_OK, NULL, 0), MECH_GOOD);
+	assert_int_equal(mech_answer(&x, RESTANTE_NONE, NULL, 0), MECH_BAD);
+	mech_forget(&x);
+	x = begin("EXTERNAL");
+	assert_int_equal(STEP(&x, "tim"), MECH_ASK);
+	mech_forget(&x);
+}
+
+static void external_acts_for_nobody_else_and_for_nobody_without_a_certificate(void **state)
+{
+	struct exchange x = begin("EXTERNAL");
+
+	(void)state;
+	assert_int_equal(STEP(&x, "root"), MECH_BAD);
+	assert_string_equal(x.why, "authzid");
+	x = begin("EXTERNAL");
+	x.client.certificate[0] = '\0';
+	assert_int_equal(STEP(&x, ""), MECH_BAD);
+	assert_string_equal(x.why, "certificate");
+}
+
+/* RFC 7628 section 4.1, the example. */
+static void oauthbearer_takes_the_message_of_its_rfc(void **state)
+{
+	struct exchange x = begin("OAUTHBEARER");
+
+	(void)state;
+	assert_int_equal(STEP(&x, "n,a=user@example.com,\1host=server.example.com\1port=143\1"
+				  "auth=Bearer vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg==\1\1"),
+		MECH_ASK);
+	assert_int_equal(x.what, VERIFY_TOKEN);
+	assert_string_equal(x.user, "user@example.com");
+	assert_string_equal(x.secret, "vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg==");
+	assert_int_equal(mech_answer(&x, RESTANTE_OK, NULL, 0), MECH_GOOD);
+	mech_forget(&x);
+	x = begin("OAUTHBEARER");
+	assert_int_equal(STEP(&x, "n,,\1auth=bearer abc\1\1"), MECH_ASK);
+	assert_string_equal(x.user, "");
+	mech_forget(&x);
+}
+
+/* RFC 7628 section 3.2.3: the error in JSON, an answer to it, and only then the failure. */
+static void a_refused_token_is_told_in_json_before_the_end(void **state)
+{
+	struct exchange x = begin("OAUTHBEARER");
+
+	(void)state;
+	assert_int_equal(STEP(&x, "n,,\1auth=Bearer abc\1\1"), MECH_ASK);
+	assert_int_equal(mech_answer(&x, RESTANTE_DENY, NULL, 0), MECH_CONTINUE);
+	CHALLENGE(&x, "{\"status\":\"invalid_token\"}");
+	assert_int_equal(STEP(&x, "\1"), MECH_BAD);
+	assert_string_equal(x.why, "refused");
+	mech_forget(&x);
+	x = begin("OAUTHBEARER"); /* RFC 7628 section 4.3 */
+	assert_int_equal(STEP(&x, "n,,\1\1"), MECH_CONTINUE);
+	assert_int_equal(STEP(&x, "\1"), MECH_BAD);
+	mech_forget(&x);
+}
+
+static void xoauth2_takes_user_and_token(void **state)
+{
+	struct exchange x = begin("XOAUTH2");
+
+	(void)state;
+	assert_int_equal(STEP(&x, "user=tim@example.org\1auth=Bearer ya29.vF9\1\1"), MECH_ASK);
+	assert_string_equal(x.user, "tim@example.org");
+	assert_string_equal(x.secret, "ya29.vF9");
+	assert_int_equal(mech_answer(&x, RESTANTE_NONE, NULL, 0), MECH_CONTINUE);
+	assert_int_equal(STEP(&x, ""), MECH_BAD);
+	assert_string_equal(x.why, "unknown");
+	mech_forget(&x);
+}
+
+static void a_malformed_bearer_message_is_refused(void **state)
+{
+	struct exchange x;
+
+	(void)state;
+#define BAD(mech, text)                             \
+	x = begin(mech);                            \
+	assert_int_equal(STEP(&x, text), MECH_BAD); \
+	assert_string_equal(x.why, "syntax");       \
+	mech_forget(&x)
+	BAD("OAUTHBEARER", "");
+	BAD("OAUTHBEARER", "n,,");
+	BAD("OAUTHBEARER", "n,,\1");
+	BAD("OAUTHBEARER", "n,,\1auth=Bearer abc\1");
+	BAD("OAUTHBEARER", "n,,\1auth=Bearer abc\1\1x");
+	BAD("OAUTHBEARER", "n,,\1auth=Bearer abc\1auth=Bearer abc\1\1");
+	BAD("OAUTHBEARER", "n,,\1auth=Bearer a b\1\1");
+	BAD("OAUTHBEARER", "n,,\1auth=Bearer \1\1");
+	BAD("OAUTHBEARER", "n,,\1auth=Basic abc\1\1");
+	BAD("OAUTHBEARER", "n,,\1auth=Bearer a\0c\1\1");
+	BAD("OAUTHBEARER", "p=tls-exporter,,\1auth=Bearer abc\1\1");
+	BAD("OAUTHBEARER", "n,a=a=b,\1auth=Bearer abc\1\1");
+	BAD("XOAUTH2", "user=\1auth=Bearer abc\1\1");
+	BAD("XOAUTH2", "user=tim\1auth=Bearer abc");
+#undef BAD
+}
+
+static void a_token_of_16_kib_is_taken_and_a_longer_one_is_not(void **state)
+{
+	static const char head[] = "n,,\1auth=Bearer ";
+	size_t n = sizeof(head) - 1;
+	char *in = malloc(n + MECH_TOKEN_MAX + 3);
+	struct exchange x = begin("OAUTHBEARER");
+
+	(void)state;
+	assert_non_null(in);
+	memcpy(in, head, n);
+	memset(in + n, 'x', MECH_TOKEN_MAX + 1);
+	in[n + MECH_TOKEN_MAX] = in[n + MECH_TOKEN_MAX + 1] = 1;
+	assert_int_equal(mech_step(&x, in, n + MECH_TOKEN_MAX + 2), MECH_ASK);
+	assert_int_equal(strlen(x.secret), MECH_TOKEN_MAX);
+	mech_forget(&x);
+	x = begin("OAUTHBEARER");
+	in[n + MECH_TOKEN_MAX] = 'x';
+	in[n + MECH_TOKEN_MAX + 2] = 1;
+	assert_int_equal(mech_step(&x, in, n + MECH_TOKEN_MAX + 3), MECH_BAD);
+	mech_forget(&x);
+	free(in);
 }
 
 static void a_forgotten_exchange_holds_no_secret(void **state)
 {
 	struct exchange x = begin("PLAIN");
-	static const char none[sizeof(x.secret)];
 
 	(void)state;
 	assert_int_equal(STEP(&x, "\0tim\0secret"), MECH_ASK);
+	mech_asked(&x);
+	assert_null(x.secret);
 	mech_forget(&x);
-	assert_memory_equal(x.secret, none, sizeof(none));
 	assert_string_equal(x.user, "tim");
 }
 
@@ -201,6 +348,14 @@ int main(void)
 		cmocka_unit_test(apop_computes_the_digest_of_its_rfc),
 		cmocka_unit_test(apop_refuses_another_secret_and_another_digest),
 		cmocka_unit_test(apop_refuses_what_is_malformed),
+		cmocka_unit_test(external_is_whom_the_certificate_names),
+		cmocka_unit_test(
+			external_acts_for_nobody_else_and_for_nobody_without_a_certificate),
+		cmocka_unit_test(oauthbearer_takes_the_message_of_its_rfc),
+		cmocka_unit_test(a_refused_token_is_told_in_json_before_the_end),
+		cmocka_unit_test(xoauth2_takes_user_and_token),
+		cmocka_unit_test(a_malformed_bearer_message_is_refused),
+		cmocka_unit_test(a_token_of_16_kib_is_taken_and_a_longer_one_is_not),
 		cmocka_unit_test(a_forgotten_exchange_holds_no_secret),
 	};
 
