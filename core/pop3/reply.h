@@ -32,7 +32,6 @@ enum reply_id {
 	REPLY_LINE_NUL,          /* -ERR */
 	REPLY_LINE_TOO_LONG,     /* -ERR */
 	REPLY_TOO_MANY_ERRORS,   /* -ERR and close */
-	REPLY_IDLE,              /* -ERR and close */
 	REPLY_SHUTDOWN,          /* -ERR [SYS/TEMP] and close */
 	REPLY_INTERNAL,          /* -ERR [SYS/TEMP] a fault of ours */
 

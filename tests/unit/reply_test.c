@@ -175,7 +175,7 @@ static void a_reply_that_does_not_fit_is_cut_and_still_a_line(void **state)
 	(void)state;
 	for (size_t cap = 0; cap <= sizeof(small); cap++) {
 		memset(small, '#', sizeof(small));
-		size_t n = reply_format(small, cap, LANG_EN, REPLY_IDLE, 0, 0);
+		size_t n = reply_format(small, cap, LANG_EN, REPLY_TOO_MANY_ERRORS, 0, 0);
 
 		assert_int_equal(n, cap < 2 ? 0 : cap);
 		if (n)
