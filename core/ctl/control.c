@@ -13,24 +13,28 @@
 #define PID_FILE "restanted.pid"
 #define STOP_MS 15000
 
-static pid_t find_master(const struct conf *c, struct buf *path)
+/* Sends the master a signal. Its process, and the file that it holds; 0 after a message. */
+static pid_t signal_master(const struct conf *c, int number, struct buf *path)
 {
+	pid_t pid;
+
 	buf_printf(path, "%s/" PID_FILE, conf_str(c, "runtime_dir"));
 	errno = 0;
-	return pidfile_read(path->p);
-}
-
-static int not_running(const struct buf *path)
-{
-	return complain("the server is not running (%s: %s)", path->p,
-		errno != 0 ? strerror(errno) : "nobody holds it");
+	pid = pidfile_read(path->p);
+	if (pid == 0)
+		complain("the server is not running (%s: %s)", path->p,
+			errno != 0 ? strerror(errno) : "nobody holds it");
+	else if (kill(pid, number) == -1)
+		complain("cannot signal process %ld: %m", (long)pid);
+	else
+		return pid;
+	return 0;
 }
 
 int ctl_reload(const struct ctl *ctl, int argc, char **argv)
 {
 	struct buf path = {0};
 	struct conf *c;
-	pid_t pid;
 
 	(void)argv;
 	if (argc != 0)
@@ -38,11 +42,8 @@ int ctl_reload(const struct ctl *ctl, int argc, char **argv)
 	c = tool_conf(ctl->file);
 	if (c == NULL)
 		return complain("the server goes on with the configuration that it has");
-	pid = find_master(c, &path);
-	if (pid == 0)
-		return not_running(&path);
-	if (kill(pid, SIGHUP) == -1)
-		return complain("cannot signal process %ld: %m", (long)pid);
+	if (signal_master(c, SIGHUP, &path) == 0)
+		return EXIT_FAILURE;
 	buf_free(&path);
 	conf_free(c);
 	return EXIT_SUCCESS;
@@ -74,11 +75,9 @@ int ctl_stop(const struct ctl *ctl, int argc, char **argv)
 	c = tool_conf(ctl->file);
 	if (c == NULL)
 		return EXIT_FAILURE;
-	pid = find_master(c, &path);
+	pid = signal_master(c, SIGTERM, &path);
 	if (pid == 0)
-		return not_running(&path);
-	if (kill(pid, SIGTERM) == -1)
-		return complain("cannot signal process %ld: %m", (long)pid);
+		return EXIT_FAILURE;
 	if (wait_for_end(path.p) == -1)
 		return complain("process %ld was told to stop and has not ended yet", (long)pid);
 	buf_free(&path);
