@@ -7,10 +7,11 @@
  *	Mon Nov 23 01:30:09 MET DST 2026	Mon Nov 23 01:30:09 2026 +0100
  *	Mon, 23 Nov 2026 01:30:09 +0100		... remote from host
  */
+#include "from.h"
+
+#include <stdbool.h>
 #include <string.h>
 #include <strings.h>
-
-#include "mbox.h"
 
 struct cursor {
 	const char *p, *end;

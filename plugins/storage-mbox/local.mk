@@ -8,7 +8,7 @@ storage_mbox_sources = \
 	plugins/storage-mbox/copy.c \
 	plugins/storage-mbox/deliver.c \
 	plugins/storage-mbox/dotlock.c plugins/storage-mbox/dotlock.h \
-	plugins/storage-mbox/from.c \
+	plugins/storage-mbox/from.c plugins/storage-mbox/from.h \
 	plugins/storage-mbox/groups.c plugins/storage-mbox/groups.h \
 	plugins/storage-mbox/header.c plugins/storage-mbox/header.h \
 	plugins/storage-mbox/index.c plugins/storage-mbox/index.h \

@@ -14,6 +14,7 @@
 
 #include <restante/plugin.h>
 
+#include "from.h"
 #include "groups.h"
 #include "index.h"
 
@@ -107,13 +108,6 @@ int mbox_lock_other(struct mbox *, int fd);
 
 /* --- session.c: one session at a time --- */
 int mbox_session(struct mbox *);
-
-/* --- from.c: From_ lines (pure) --- */
-enum { FROM_MAX = 1024 }; /* a longer line is none */
-/* Is this, from its "From " on, a From_ line, whole with its line end? n are the octets there are, of this line
- * and others: at least FROM_MAX, or all up to the end of the file. Its length, or 0. *date (may be NULL)
- * gets the time in it, as if it were UTC where it says no zone. */
-size_t from_line(const char *, size_t n, int64_t *date);
 
 /* --- scan.c --- */
 /* Adds the messages from off (a From_ line) up to size to the index, as ENTRY_FRESH. PERM if there is
