@@ -19,8 +19,21 @@ int ctl_passwd(const struct ctl *, int argc, char **argv);
 int ctl_auth_test(const struct ctl *, int argc, char **argv);
 int ctl_user(const struct ctl *, int argc, char **argv);
 int ctl_mailbox_list(const struct ctl *, int argc, char **argv);
+int ctl_mailbox_stat(const struct ctl *, int argc, char **argv);
+int ctl_mailbox_check(const struct ctl *, int argc, char **argv);
+int ctl_mailbox_repair(const struct ctl *, int argc, char **argv);
+int ctl_mailbox_compact(const struct ctl *, int argc, char **argv);
+int ctl_mailbox_export(const struct ctl *, int argc, char **argv);
+int ctl_mailbox_import(const struct ctl *, int argc, char **argv);
+int ctl_mailbox_convert(const struct ctl *, int argc, char **argv);
 int ctl_reload(const struct ctl *, int argc, char **argv);
 int ctl_stop(const struct ctl *, int argc, char **argv);
+
+/* --- user.c ----------------------------------------------------------------------------------- */
+
+/* Reads the configuration and asks the auth plugins for the record of a user. The caller frees both.
+ * NULL after a message. */
+struct record *ctl_record(const struct ctl *, const char *user, struct conf **);
 
 /* --- secret.c --------------------------------------------------------------------------------- */
 

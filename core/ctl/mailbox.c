@@ -1,101 +1,120 @@
-/* mailbox list - the messages in a mailbox, seen with the rights that a session has. */
+/* mailbox list, check, repair, compact - seen with the rights that a session has. */
 #define _GNU_SOURCE
+#include "ctl/mailbox.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
-#include <unistd.h>
-#include "ctl/ctl.h"
-#include "plug/become.h"
-#include "plug/host.h"
+#include "ctl/progress.h"
 
-static int become(const struct restante_user *u, const struct host *host)
+void mailbox_date(int64_t when, char date[MAILBOX_DATE])
 {
-	struct buf why = {0};
-
-	tzset(); /* reads a file */
-	if (geteuid() != 0 && geteuid() != u->uid)
-		return complain(
-			"%s: only root and uid %u may look into this mailbox", u->name, u->uid);
-	if (become_owner(u, host, geteuid() == 0, &why) == -1)
-		return complain("%s: %s", u->name, why.p);
-	return 0;
-}
-
-static int print_message(void *arg, const struct restante_message *m)
-{
-	char date[32] = "-";
-	time_t when = (time_t)m->received;
+	time_t t = (time_t)when;
 	struct tm tm;
 
-	if (when != 0 && localtime_r(&when, &tm) != NULL)
-		strftime(date, sizeof(date), "%Y-%m-%d %H:%M:%S", &tm);
-	printf("%6zu %10llu %-19s %s\n", ++*(size_t *)arg, (unsigned long long)m->octets, date,
-		m->uid);
-	return 0;
+	str_copy(date, MAILBOX_DATE, "-");
+	if (when != 0 && localtime_r(&t, &tm) != NULL)
+		strftime(date, MAILBOX_DATE, "%Y-%m-%d %H:%M:%S", &tm);
 }
 
-static const char *result_text(int result)
+static int list(struct mailbox *m)
 {
-	switch (result) {
-	case RESTANTE_BUSY:
-		return "it is in use";
-	case RESTANTE_TEMP:
-		return "it cannot be read now";
-	default:
-		return "it cannot be read";
-	}
-}
+	char date[MAILBOX_DATE];
+	struct mails all;
 
-static int list(struct host *host, const struct restante_user *u)
-{
-	const struct restante_storage *s = host->plug->entry->storage;
-	size_t n = 0;
-	void *st;
-	int result;
-
-	result = s->open(&host->api, u, RESTANTE_MAINTAIN, &st);
-	if (result != RESTANTE_OK)
-		return complain("the mailbox of %s: %s", u->name, result_text(result));
+	if (mails_load(&all, m) == -1)
+		return EXIT_FAILURE;
 	printf("%6s %10s %-19s %s\n", "NUMBER", "OCTETS", "RECEIVED", "UIDL");
-	result = s->list(st, print_message, &n);
-	s->close(st);
-	if (result != RESTANTE_OK)
-		return complain("the mailbox of %s: %s", u->name, result_text(result));
+	for (size_t i = 0; i < all.n; i++) {
+		const struct mail *mail = all.list[i];
+
+		mailbox_date(mail->received, date);
+		printf("%6zu %10llu %-19s %s\n", mail->number, (unsigned long long)mail->octets,
+			date, mail->uid);
+	}
+	mails_free(&all);
 	return EXIT_SUCCESS;
 }
 
-static int open_and_list(const struct conf *c, const struct restante_user *u)
+static int maintain(struct mailbox *m, uint32_t tasks)
 {
-	struct plug plug = {.conf = conf_user_storage(c, u)};
-	struct buf why = {0};
-	struct host host;
-	int status;
+	if (!RESTANTE_HAS(m->api, maintain))
+		return RESTANTE_OK;
+	return m->api->maintain(m->st, tasks);
+}
 
-	plug.entry = plug_load(plug.conf->name, plug.conf->file, &why);
-	if (plug.entry == NULL)
-		return complain("%s", why.p);
-	if (host_open(&host, &plug, u) != RESTANTE_OK)
+/* Reads each message. The number of those that cannot be read whole. */
+static size_t read_all(struct mailbox *m, const struct mails *all)
+{
+	struct progress progress;
+	size_t damaged = 0;
+
+	progress_begin(&progress, "check", all->n, all->octets);
+	for (size_t i = 0; i < all->n; i++) {
+		const struct mail *mail = all->list[i];
+		int result = mailbox_read(m, mail, NULL, NULL, NULL);
+
+		if (result != RESTANTE_OK && result != RESTANTE_GONE) {
+			progress_hide(&progress);
+			complain("message %zu (%s) cannot be read whole", mail->number, mail->uid);
+			damaged++;
+		}
+		progress_step(&progress, mail->octets);
+	}
+	progress_hide(&progress);
+	return damaged;
+}
+
+static int check(struct mailbox *m)
+{
+	int result = maintain(m, RESTANTE_CHECK);
+	struct mails all;
+	size_t damaged;
+
+	if (mails_load(&all, m) == -1)
 		return EXIT_FAILURE;
-	host_deadline(&host, conf_num(c, "storage_timeout") * 1000);
-	status = become(u, &host) == 0 ? list(&host, u) : EXIT_FAILURE;
-	host_close(&host);
-	return status;
+	damaged = read_all(m, &all);
+	mails_free(&all);
+	if (result != RESTANTE_OK && result != RESTANTE_PERM)
+		return mailbox_complain(m, result);
+	if (result == RESTANTE_PERM || damaged > 0)
+		return complain("the mailbox of %s in %s is damaged", m->user->name, m->name);
+	return EXIT_SUCCESS;
+}
+
+static int repair(struct mailbox *m)
+{
+	int result = maintain(m, RESTANTE_CLEAN | RESTANTE_REPAIR);
+
+	if (result == RESTANTE_PERM)
+		return complain("the mailbox of %s in %s has damage that cannot be mended",
+			m->user->name, m->name);
+	return result == RESTANTE_OK ? EXIT_SUCCESS : mailbox_complain(m, result);
+}
+
+static int compact(struct mailbox *m)
+{
+	int result = maintain(m, RESTANTE_CLEAN | RESTANTE_COMPACT);
+
+	return result == RESTANTE_OK ? EXIT_SUCCESS : mailbox_complain(m, result);
 }
 
 int ctl_mailbox_list(const struct ctl *ctl, int argc, char **argv)
 {
-	struct record *r = mem_alloc(1, sizeof(*r));
-	struct buf why = {0};
-	struct conf *c;
+	return argc == 1 ? mailbox_with(ctl, argv[0], list) : USAGE;
+}
 
-	if (argc != 1)
-		return USAGE;
-	c = tool_conf(ctl->file);
-	if (c == NULL || record_find(c, "pop3", argv[0], NULL, NULL, r) == -1)
-		return EXIT_FAILURE;
-	if (r->result != RESTANTE_OK)
-		return complain("%s: %s", argv[0], record_text(r->result));
-	if (record_check(c, &r->user, &why) == -1)
-		return complain("%s: %s", argv[0], why.p);
-	return open_and_list(c, &r->user);
+int ctl_mailbox_check(const struct ctl *ctl, int argc, char **argv)
+{
+	return argc == 1 ? mailbox_with(ctl, argv[0], check) : USAGE;
+}
+
+int ctl_mailbox_repair(const struct ctl *ctl, int argc, char **argv)
+{
+	return argc == 1 ? mailbox_with(ctl, argv[0], repair) : USAGE;
+}
+
+int ctl_mailbox_compact(const struct ctl *ctl, int argc, char **argv)
+{
+	return argc == 1 ? mailbox_with(ctl, argv[0], compact) : USAGE;
 }

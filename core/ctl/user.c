@@ -26,22 +26,34 @@ static int print_storage(const struct conf *c, const struct restante_user *u)
 	return 0;
 }
 
-int ctl_user(const struct ctl *ctl, int argc, char **argv)
+struct record *ctl_record(const struct ctl *ctl, const char *user, struct conf **conf)
 {
 	struct record *r = mem_alloc(1, sizeof(*r));
+	struct conf *c = *conf = tool_conf(ctl->file);
+
+	if (c != NULL && record_find(c, "pop3", user, NULL, NULL, r) == 0) {
+		if (r->result == RESTANTE_OK)
+			return r;
+		if (r->result == RESTANTE_NONE)
+			complain("%s: no auth plugin knows this user", user);
+		else
+			complain("%s: %s: %s", user, r->plugin, record_text(r->result));
+	}
+	free(r);
+	return NULL;
+}
+
+int ctl_user(const struct ctl *ctl, int argc, char **argv)
+{
 	struct buf why = {0};
+	struct record *r;
 	struct conf *c;
 
 	if (argc != 1)
 		return USAGE;
-	c = tool_conf(ctl->file);
-	if (c == NULL || record_find(c, "pop3", argv[0], NULL, NULL, r) == -1)
+	r = ctl_record(ctl, argv[0], &c);
+	if (r == NULL)
 		return EXIT_FAILURE;
-	if (r->result != RESTANTE_OK)
-		return complain("%s: %s%s%s", argv[0],
-			r->result == RESTANTE_NONE ? "no auth plugin knows this user" : r->plugin,
-			r->result == RESTANTE_NONE ? "" : ": ",
-			r->result == RESTANTE_NONE ? "" : record_text(r->result));
 	printf("user = %s\nuid = %u\ngid = %u\nhome = %s\nauth = %s\n", r->user.name, r->user.uid,
 		r->user.gid, r->user.home, r->plugin);
 	if (record_check(c, &r->user, &why) == -1)

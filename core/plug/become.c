@@ -25,25 +25,38 @@ static int add_path(void *arg, const char *path, uint32_t flags)
 	return 0;
 }
 
-int become_owner(
-	const struct restante_user *u, const struct host *host, int privileged, struct buf *why)
+int become_owner_of(const struct restante_user *u, const struct host *const *hosts, size_t n,
+	const char *const *also, size_t nalso, int privileged, struct buf *why)
 {
-	const struct conf_plugin *plugin = host->plug->conf;
 	struct paths paths = {.n = 0};
 	const char *failed = "";
+	uint32_t needs = 0;
+	int full = 0;
 
 	if (privileged && drop_become(u->uid, u->gid, NULL, 0) == -1) {
 		buf_printf(
 			why, "cannot become uid %u, gid %u: %s", u->uid, u->gid, strerror(errno));
 		return -1;
 	}
-	if (host_paths(host, add_path, &paths) != 0) {
-		buf_printf(why, "%s has more than %d paths", plugin->name, PATHS);
+	for (size_t i = 0; i < n && !full; i++) {
+		full = host_paths(hosts[i], add_path, &paths);
+		needs |= hosts[i]->plug->conf->needs;
+	}
+	for (size_t i = 0; i < nalso && !full; i++)
+		full = add_path(&paths, also[i], RESTANTE_READ_ONLY);
+	if (full) {
+		buf_printf(why, "%s: more than %d paths", hosts[0]->plug->conf->name, PATHS);
 		return -1;
 	}
-	if (landlock_enter(paths.list, paths.n, plugin->needs, &failed) == -1) {
+	if (landlock_enter(paths.list, paths.n, needs, &failed) == -1) {
 		buf_printf(why, "cannot close the file system: %s: %s", failed, strerror(errno));
 		return -1;
 	}
 	return 0;
+}
+
+int become_owner(
+	const struct restante_user *u, const struct host *host, int privileged, struct buf *why)
+{
+	return become_owner_of(u, &host, 1, NULL, 0, privileged, why);
 }

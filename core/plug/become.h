@@ -11,5 +11,8 @@
  * FOLDER that is missing. Blocks on disk only. */
 int become_owner(
 	const struct restante_user *, const struct host *, int privileged, struct buf *why);
+/* The same for several storages of one user; also: files and folders that may be read, too. */
+int become_owner_of(const struct restante_user *, const struct host *const *hosts, size_t n,
+	const char *const *also, size_t nalso, int privileged, struct buf *why);
 
 #endif

@@ -71,6 +71,12 @@ fuzz_mbox_scan_SOURCES = tests/fuzz/fuzz_mbox_scan.c tests/unit/plugin_host.c te
 	$(storage_mbox_sources) $(FUZZ_MAIN)
 fuzz_mbox_scan_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/plugins/storage-mbox -DVERSION='"$(VERSION)"'
 fuzz_mbox_scan_LDFLAGS = $(FUZZ_LINK)
+FUZZ_TARGETS += fuzz-mbox-in
+fuzz_mbox_in_SOURCES = tests/fuzz/fuzz_mbox_in.c core/ctl/mbox_in.c core/ctl/mbox_out.c \
+	plugins/storage-mbox/from.c $(FUZZ_MAIN)
+fuzz_mbox_in_CPPFLAGS = $(AM_CPPFLAGS) -DFUZZ_MBOX_IN # objects of its own
+fuzz_mbox_in_LDFLAGS = $(FUZZ_LINK)
+fuzz_mbox_in_LDADD = core/base/libbase.a
 FUZZ_TARGETS += fuzz-mbox-journal
 fuzz_mbox_journal_SOURCES = tests/fuzz/fuzz_mbox_journal.c tests/unit/plugin_host.c \
 	tests/unit/plugin_host.h $(storage_mbox_sources) $(FUZZ_MAIN)

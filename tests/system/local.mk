@@ -8,6 +8,7 @@ SYSTEM_TESTS = \
 	tests/system/test_sessions.py \
 	tests/system/test_maildir.py \
 	tests/system/test_mbox.py \
+	tests/system/test_mailbox.py \
 	tests/system/test_mbox_mta.py \
 	tests/system/test_deliver.py \
 	tests/system/test_login.py \
