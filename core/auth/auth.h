@@ -40,6 +40,7 @@ struct request {
 	enum request_state state;
 	uint32_t result;       /* DELAYED: -restante_result */
 	int64_t began, queued; /* clock_ms */
+	int lookup; /* for LMTP: who is it? Nobody proves anything, x has the name alone */
 	struct exchange x;
 	struct restante_user *record; /* found, while the exchange goes on; NULL = none */
 	char client_ip[IP_MAX], server_ip[IP_MAX];
@@ -49,7 +50,7 @@ struct request {
 	struct request *next, **link; /* of the queue */
 };
 
-/* A login process. */
+/* A login process; or LMTP, which asks for records and for nothing else. */
 struct login {
 	struct auth *auth;
 	struct channel c;
@@ -100,8 +101,18 @@ void request_abort_all(struct login *);
  * auth->in). */
 void request_answered(struct request *, int result, const struct restante_user *user,
 	const unsigned char *extra, size_t n);
+/* A new request, as if login had begun it; NULL: the number is in use, or there are too many. */
+struct request *request_new(struct login *, uint32_t id);
 /* Forgets it, wiped. Not while it is WITH_WORKER. */
 void request_free(struct request *);
+
+/* lookup.c: LOOKUP is in auth->in. */
+void lookup_start(struct login *);
+/* What the worker found, or that nothing can be found: result is not OK then. Ends the request, or
+ * grants a ticket for a delivery first. */
+void lookup_answered(struct request *, int result, const struct restante_user *);
+/* As granted. */
+void lookup_granted(struct request *, int result);
 
 /* pool.c */
 void pool_init(struct auth *);

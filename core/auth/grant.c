@@ -26,6 +26,7 @@ static int tell_session(struct request *r, const struct restante_user *u)
 
 	msg_start(m, MSG_GRANT);
 	msg_put_bytes(m, r->ticket, TICKET_LEN);
+	msg_put_u32(m, GRANT_SESSION);
 	msg_put_user(m, u);
 	return outbox_send(&r->auth->session, m, r);
 }
@@ -45,6 +46,10 @@ static void tell_login(struct request *r)
 
 void granted(struct request *r, int result)
 {
+	if (r->lookup) {
+		lookup_granted(r, result);
+		return;
+	}
 	if (result == -1) {
 		log_line(LOG_ERR, "cannot reach the session process: %m");
 		refuse(r, RESTANTE_TEMP, "session");

@@ -8,6 +8,7 @@ pkglibexec_PROGRAMS += restante-auth restante-worker
 restante_auth_SOURCES = \
 	core/auth/main.c core/auth/auth.h \
 	core/auth/grant.c \
+	core/auth/lookup.c \
 	core/auth/outbox.c core/auth/outbox.h \
 	core/auth/pool.c \
 	core/auth/record.c core/auth/record.h \

@@ -24,6 +24,7 @@ static void (*const take[MSG_TYPES])(struct login *) = {
 	[MSG_AUTH_START] = request_start,
 	[MSG_AUTH_STEP] = request_step,
 	[MSG_AUTH_ABORT] = request_abort,
+	[MSG_LOOKUP] = lookup_start,
 };
 
 static void lost_login(struct login *l)
@@ -85,6 +86,7 @@ static void (*const add[ROLES])(struct auth *, const struct channel *) = {
 	[ROLE_LOGIN] = add_login,
 	[ROLE_WORKER] = pool_add,
 	[ROLE_SESSION] = add_session,
+	[ROLE_LMTP] = add_login,
 };
 
 static void add_peer(struct auth *a, const struct channel *c)

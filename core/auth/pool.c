@@ -24,6 +24,7 @@ static int hand_over(struct worker *w, struct request *r)
 	msg_start(m, MSG_VERIFY);
 	msg_put_u32(m, r->serial);
 	msg_put_u32(m, r->x.what);
+	msg_put_str(m, r->lookup ? "deliver" : "pop3");
 	msg_put_str(m, r->x.user);
 	msg_put_str(m, r->client_ip);
 	msg_put_str(m, r->server_ip);

@@ -71,6 +71,10 @@ static void delay(struct request *r)
 
 void refuse(struct request *r, int result, const char *why)
 {
+	if (r->lookup) {
+		lookup_answered(r, result, NULL);
+		return;
+	}
 	mech_forget(&r->x);
 	log_failure(r, why != NULL ? why : reason(result));
 	if (result == RESTANTE_NONE)

@@ -41,6 +41,13 @@ static struct request *new_request(struct login *l, uint32_t id)
 	return r;
 }
 
+struct request *request_new(struct login *l, uint32_t id)
+{
+	if (find(l, id) != NULL || l->auth->nrequests == REQUESTS_MAX)
+		return NULL;
+	return new_request(l, id);
+}
+
 /* Out of the table: login may use the number again. */
 static void detach(struct request *r)
 {
@@ -237,6 +244,10 @@ void request_answered(struct request *r, int result, const struct restante_user 
 	r->state = WITH_CLIENT;
 	if (r->login == NULL) {
 		request_free(r);
+		return;
+	}
+	if (r->lookup) {
+		lookup_answered(r, result, user);
 		return;
 	}
 	if (result != RESTANTE_OK && result != RESTANTE_DENY && result != RESTANTE_NONE) {

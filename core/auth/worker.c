@@ -120,11 +120,12 @@ static void serve(struct worker *w)
 {
 	struct msg *m = &w->in;
 	uint32_t id = msg_get_u32(m), what = msg_get_u32(m);
-	struct restante_request q = {.size = sizeof(q), .service = "pop3"};
+	struct restante_request q = {.size = sizeof(q)};
 	struct restante_user user = {.size = sizeof(user)};
 	const char *secret;
 	int result;
 
+	q.service = msg_get_str(m);
 	q.user = msg_get_str(m);
 	q.client_ip = msg_get_str(m);
 	q.server_ip = msg_get_str(m);

@@ -9,6 +9,7 @@
 /* Types that only the core uses, beside enum restante_type. */
 enum conf_type {
 	CONF_ADDRESS = 64, /* "192.0.2.1:110", "[::]:995/tls" */
+	CONF_LOCAL,        /* "unix:/run/restante/lmtp", "127.0.0.1:24" */
 	CONF_DAYS          /* a number of days, or never (-1) */
 };
 

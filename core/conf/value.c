@@ -212,6 +212,19 @@ static int check_address(const char *range, const char *text, int64_t *num, stru
 	return -1;
 }
 
+static int check_local(const char *range, const char *text, int64_t *num, struct buf *why)
+{
+	struct listen_address address;
+	const char *expected;
+
+	(void)range;
+	*num = 0;
+	if (listen_parse_local(text, &address, &expected) == 0)
+		return 0;
+	buf_printf(why, "expected %s", expected);
+	return -1;
+}
+
 /* --- the table -------------------------------------------------------------------------------- */
 
 static const struct type {
@@ -229,6 +242,7 @@ static const struct type {
 	{RESTANTE_ENUM, "word", check_enum, NULL},
 	{RESTANTE_SECRET, "secret", check_string, no_units},
 	{CONF_ADDRESS, "address", check_address, NULL},
+	{CONF_LOCAL, "local address", check_local, NULL},
 	{CONF_DAYS, "days", check_days, no_units},
 };
 

@@ -4,7 +4,7 @@
  * a message with anything missing or left over is refused whole.
  *
  *   id      u32   the sender's own number for one authentication, in every message about it
- *   ticket  bytes TICKET_LEN octets, good for one HANDOVER
+ *   ticket  bytes TICKET_LEN octets, good for one HANDOVER or one DELIVER, as it was granted
  *   user    see msg_put_user
  */
 #ifndef IPC_MESSAGES_H
@@ -13,16 +13,18 @@
 /* Words in a user record (see restante_user.attrs), the ending NULL included. */
 #define USER_ATTRS 65
 
-enum role { ROLE_MASTER, ROLE_LOGIN, ROLE_AUTH, ROLE_WORKER, ROLE_SESSION, ROLES };
+enum role { ROLE_MASTER, ROLE_LOGIN, ROLE_AUTH, ROLE_WORKER, ROLE_SESSION, ROLE_LMTP, ROLES };
 
 #define BIT(role) (1u << (role))
 #define FROM_MASTER BIT(ROLE_MASTER)
 #define TO_MASTER BIT(ROLE_MASTER)
-#define TO_ROLES (BIT(ROLE_LOGIN) | BIT(ROLE_AUTH) | BIT(ROLE_WORKER) | BIT(ROLE_SESSION))
+#define TO_ROLES                                                                                   \
+	(BIT(ROLE_LOGIN) | BIT(ROLE_AUTH) | BIT(ROLE_WORKER) | BIT(ROLE_SESSION) | BIT(ROLE_LMTP))
 #define LOGIN BIT(ROLE_LOGIN)
 #define AUTH BIT(ROLE_AUTH)
 #define WORKER BIT(ROLE_WORKER)
 #define SESSION BIT(ROLE_SESSION)
+#define LMTP BIT(ROLE_LMTP)
 
 /*  X(name, from, to, carries a descriptor)       fields */
 #define MESSAGES(X)                                                                                \
@@ -30,7 +32,7 @@ enum role { ROLE_MASTER, ROLE_LOGIN, ROLE_AUTH, ROLE_WORKER, ROLE_SESSION, ROLES
 	X(CONFIG, FROM_MASTER, TO_ROLES, 1)      /* -; fd: the role's settings, core/conf/wire.h */   \
 	X(PEER, FROM_MASTER, TO_ROLES, 1)        /* u32 role, u32 number; fd: a channel to it; again   \
 						    while running when that peer was restarted */      \
-	X(LISTEN, FROM_MASTER, LOGIN, 1)         /* str address as configured, u32 tls; fd */          \
+	X(LISTEN, FROM_MASTER, LOGIN | LMTP, 1)         /* str address as configured, u32 tls; fd */          \
 	X(FILE, FROM_MASTER, TO_ROLES, 1)        /* str setting, u32 index, str path; fd, read-only */ \
 	X(SHARED, FROM_MASTER, LOGIN | SESSION, 1) /* u32 column; fd: table of connection counts */     \
 	X(TICKET_KEYS, FROM_MASTER, LOGIN, 0)    /* bytes: TLS ticket keys, newest first */            \
@@ -50,13 +52,19 @@ enum role { ROLE_MASTER, ROLE_LOGIN, ROLE_AUTH, ROLE_WORKER, ROLE_SESSION, ROLES
 	X(AUTH_CONTINUE, AUTH, LOGIN, 0) /* id, bytes challenge */                                      \
 	X(AUTH_OK, AUTH, LOGIN, 0)       /* id, ticket, str user */                                     \
 	X(AUTH_FAIL, AUTH, LOGIN, 0)     /* id, u32 -restante_result, str user as far as known */       \
-	X(VERIFY, AUTH, WORKER, 0)       /* id, u32 enum verify_what, str user, str client_ip,           \
-					    str server_ip, bytes secret */                              \
+	X(VERIFY, AUTH, WORKER, 0)       /* id, u32 enum verify_what, str service, str user,              \
+					    str client_ip, str server_ip, bytes secret */                              \
 	X(VERIFIED, WORKER, AUTH, 0)     /* id, u32 -restante_result, user, bytes extra */               \
 	/* a login becomes a session */                                                                \
-	X(GRANT, AUTH, SESSION, 0)       /* ticket, user */                                             \
+	X(GRANT, AUTH, SESSION, 0)       /* ticket, u32 enum grant_purpose, user */                                             \
 	X(HANDOVER, LOGIN, SESSION, 1)   /* ticket, str client_ip, str server_ip, str tls ("" = none),    \
-					    u32 language, u32 utf8, bytes read ahead; fd: the client */
+					    u32 language, u32 utf8, bytes read ahead; fd: the client */ \
+	/* a delivery through LMTP */                                                                  \
+	X(LOOKUP, LMTP, AUTH, 0)         /* id, str name */                                            \
+	X(LOOKED_UP, AUTH, LMTP, 0)      /* id, u32 -restante_result, ticket ("" unless OK) */         \
+	X(DELIVER, LMTP, SESSION, 1)     /* id, ticket, str sender, str address; fd: the message, see  \
+					    mail/letter.h */                                            \
+	X(DELIVERED, SESSION, LMTP, 0)   /* id, u32 enum mail_result */
 
 enum msg_type {
 #define X(name, from, to, fd) MSG_##name,
@@ -66,6 +74,9 @@ enum msg_type {
 };
 
 #define TICKET_LEN 16
+
+/* What a ticket is good for: nothing else. */
+enum grant_purpose { GRANT_SESSION, GRANT_DELIVERY, GRANT_PURPOSES };
 
 /* What VERIFY asks for. secret: the password; "" ; "" ; hash name; token. extra in the answer: "",
  * "", the shared secret, the SCRAM keys, "". The user may be "" with a token: it names him. */

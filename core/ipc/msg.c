@@ -21,7 +21,7 @@ static const struct row {
 #undef X
 };
 
-static const char *const role_names[ROLES] = {"master", "login", "auth", "worker", "session"};
+static const char *const role_names[ROLES] = {"master", "login", "auth", "worker", "session", "lmtp"};
 
 const char *msg_name(enum msg_type type)
 {

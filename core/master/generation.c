@@ -1,8 +1,9 @@
 /* generation - all processes that work with one configuration.
  *
- * It is COMING until every process has said READY. Login is started last, so that no client meets a
- * generation that may still fail. Then it is SERVING and its processes are started again when they
- * die, and the one before is DRAINING: it takes nothing new and ends with its last session. */
+ * It is COMING until every process has said READY. Those that meet clients are started last, so
+ * that no client meets a generation that may still fail. Then it is SERVING and its processes are
+ * started again when they die, and the one before is DRAINING: it takes nothing new and ends with
+ * its last session. */
 #define _GNU_SOURCE
 #include "master/master.h"
 
@@ -33,9 +34,9 @@ struct generation *generation_in(const struct master *m, enum generation_state s
 	return g;
 }
 
-static void release(struct generation *g)
+static void release(struct master *m, struct generation *g)
 {
-	resources_close(g);
+	resources_close(m, g);
 	conf_free(g->conf);
 	free(g->processes);
 	free(g);
@@ -58,7 +59,7 @@ void generations_sweep(struct master *m)
 
 		if (g->state == DRAINING && is_empty(g)) {
 			*link = g->next;
-			release(g);
+			release(m, g);
 		} else {
 			link = &g->next;
 		}
@@ -78,7 +79,7 @@ void generation_drain(struct master *m, struct generation *g)
 		else if (p->pid != 0) /* has no client and may not listen to us */
 			(void)kill(p->pid, SIGKILL);
 	}
-	resources_close(g);
+	resources_close(m, g);
 }
 
 void generation_refused(struct master *m)
@@ -100,13 +101,19 @@ static void fail(struct master *m, struct generation *g)
 
 /* --- the beginning --- */
 
-/* Tells login, or all others, to start. */
-static int start_those(struct master *m, struct generation *g, int login)
+/* Does it take connections? */
+static int is_front(const struct process *p)
+{
+	return p->role == ROLE_LOGIN || p->role == ROLE_LMTP;
+}
+
+/* Tells those, or all others, to start. */
+static int start_those(struct master *m, struct generation *g, int front)
 {
 	for (size_t i = 0; i < g->n; i++) {
 		struct process *p = &g->processes[i];
 
-		if ((p->role == ROLE_LOGIN) != login)
+		if (is_front(p) != front)
 			continue;
 		p->since = clock_ms();
 		if (process_tell(m, p, MSG_START, (uint32_t)m->privileged) == -1)
@@ -143,11 +150,10 @@ void generation_start(struct master *m, struct conf *conf)
 		fail(m, g);
 }
 
-static int all_work(const struct generation *g, int login)
+static int all_work(const struct generation *g, int front)
 {
 	for (size_t i = 0; i < g->n; i++)
-		if ((login || g->processes[i].role != ROLE_LOGIN) &&
-			g->processes[i].state != WORKING)
+		if ((front || !is_front(&g->processes[i])) && g->processes[i].state != WORKING)
 			return 0;
 	return 1;
 }
@@ -170,8 +176,8 @@ static void came_up(struct master *m, struct generation *g)
 		return;
 	if (all_work(g, 1)) {
 		serve(m, g);
-	} else if (!g->asked_login && all_work(g, 0)) {
-		g->asked_login = 1;
+	} else if (!g->asked_front && all_work(g, 0)) {
+		g->asked_front = 1;
 		if (start_those(m, g, 1) == -1)
 			fail(m, g);
 	}
@@ -306,8 +312,7 @@ static int64_t tick(struct master *m, struct generation *g, struct process *p, i
 			restart(m, g, p);
 		return p->state == DOWN ? p->due : now + READY_MS;
 	}
-	if (p->state != STARTING ||
-		(p->role == ROLE_LOGIN && g->state == COMING && !g->asked_login))
+	if (p->state != STARTING || (is_front(p) && g->state == COMING && !g->asked_front))
 		return INT64_MAX;
 	if (now < p->since + READY_MS)
 		return p->since + READY_MS;

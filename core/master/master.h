@@ -23,6 +23,7 @@ enum {
 };
 
 struct listener {
+	enum role role; /* who takes its connections */
 	char text[128]; /* as configured */
 	struct listen_address address;
 	int fd;
@@ -55,7 +56,8 @@ enum generation_state { COMING, SERVING, DRAINING };
 struct generation {
 	struct generation *next;
 	enum generation_state state;
-	int asked_login; /* COMING: the other roles work, login was told to start */
+	int asked_front; /* COMING: the other roles work, those that meet clients were told to start
+			  */
 	struct conf *conf;
 	int config[ROLES]; /* a memfd with the subset of each role */
 	struct listener listeners[MASTER_LISTENERS];
@@ -146,7 +148,8 @@ void stop_prune(struct master *m);
 
 /* 0, or -1 and a line in the log. Sockets that another generation has open are shared. */
 int resources_open(struct master *m, struct generation *g);
-void resources_close(struct generation *g);
+/* The file of a Unix socket goes with the last generation that has it open. */
+void resources_close(struct master *m, struct generation *g);
 
 /* --- tickets.c --- */
 

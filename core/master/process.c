@@ -37,6 +37,11 @@ static size_t login_count(const struct conf *c)
 	return cpus < 1 ? 1 : cpus > MANY_CPUS ? MANY_CPUS : (size_t)cpus;
 }
 
+static size_t lmtp_count(const struct conf *c)
+{
+	return conf_count(c, "listen_lmtp") > 0;
+}
+
 static size_t worker_count(const struct conf *c)
 {
 	return (size_t)conf_num(c, "auth_workers");
@@ -49,13 +54,14 @@ static const struct row {
 	unsigned caps;    /* until it confines itself; all have DROP_SEARCH to load programs and
 			     plugins */
 	int empty_root;   /* starts in the folder that becomes its root */
-	int listens;      /* takes connections: gets sockets, files, ticket keys */
+	int tls;          /* gets certificates, their keys and ticket keys */
 	int counts;       /* has a column in the table of connections */
 } table[ROLES] = {
 	[ROLE_LOGIN] = {"restante-login", login_count, "login_user", DROP_CHROOT, 1, 1, 1},
 	[ROLE_AUTH] = {"restante-auth", one, "auth_user", DROP_CHROOT, 1, 0, 0},
 	[ROLE_WORKER] = {"restante-worker", worker_count, "auth_user", 0, 0, 0, 0},
 	[ROLE_SESSION] = {"restante-session", one, "auth_user", DROP_SETID, 0, 0, 1},
+	[ROLE_LMTP] = {"restante-deliver", lmtp_count, "login_user", DROP_CHROOT, 1, 0, 0},
 };
 
 void processes_plan(struct generation *g)
@@ -254,6 +260,8 @@ static int send_config(struct master *m, const struct generation *g, const struc
 static int send_listeners(struct master *m, const struct generation *g, const struct process *p)
 {
 	for (size_t i = 0; i < g->nlisteners; i++) {
+		if (g->listeners[i].role != p->role)
+			continue;
 		msg_start(&m->msg, MSG_LISTEN);
 		msg_put_str(&m->msg, g->listeners[i].text);
 		msg_put_u32(&m->msg, (uint32_t)g->listeners[i].address.tls);
@@ -305,8 +313,9 @@ int process_start(struct master *m, struct generation *g, struct process *p)
 		return -1;
 	if (row->counts && send_counts(m, p) == -1)
 		return -1;
-	if (row->listens && (send_listeners(m, g, p) == -1 || send_files(m, g, p) == -1 ||
-				    tickets_send(m, p) == -1))
+	if (send_listeners(m, g, p) == -1)
+		return -1;
+	if (row->tls && (send_files(m, g, p) == -1 || tickets_send(m, p) == -1))
 		return -1;
 	return 0;
 }

@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "conf/wire.h"
+#include "sys/drop.h"
 
 #define BACKLOG 4096 /* the kernel cuts it to net.core.somaxconn */
 
@@ -32,25 +33,57 @@ static int inherited_listener(struct master *m, const struct listen_address *a)
 	return -1;
 }
 
-static int open_listener(struct master *m, struct generation *g, const char *text)
+/* The Unix socket's file is root's until here. 0, or -1 with errno. */
+static int hand_out_file(const struct conf *c, const struct listen_address *a)
+{
+	static const mode_t modes[] = {0600, 0660, 0666}; /* lmtp_socket_mode */
+	const char *path = a->addr.un.sun_path, *user = conf_str(c, "lmtp_socket_user");
+	uid_t uid;
+	gid_t gid;
+
+	if (a->addr.sa.sa_family != AF_UNIX)
+		return 0;
+	if (user[0] != '\0' &&
+		(drop_lookup(user, &uid, &gid) == -1 || lchown(path, uid, gid) == -1))
+		return -1;
+	return chmod(path, modes[conf_num(c, "lmtp_socket_mode")]);
+}
+
+static int open_new(const struct conf *c, const struct listen_address *a)
+{
+	int fd = listen_open(a, BACKLOG), saved;
+
+	if (fd == -1 || hand_out_file(c, a) == 0)
+		return fd;
+	saved = errno;
+	close(fd);
+	listen_remove(a);
+	errno = saved;
+	return -1;
+}
+
+static int open_listener(struct master *m, struct generation *g, enum role role, const char *text)
 {
 	struct listener *l = &g->listeners[g->nlisteners];
+	int (*parse)(const char *, struct listen_address *, const char **) =
+		role == ROLE_LMTP ? listen_parse_local : listen_parse;
 	const char *why;
 
 	if (g->nlisteners == MASTER_LISTENERS) {
 		log_line(LOG_ERR, "listen: more than %d addresses", MASTER_LISTENERS);
 		return -1;
 	}
-	if (listen_parse(text, &l->address, &why) == -1) {
+	if (parse(text, &l->address, &why) == -1) {
 		log_line(LOG_ERR, "listen: %s: expected %s", text, why);
 		return -1;
 	}
+	l->role = role;
 	(void)str_copy(l->text, sizeof(l->text), text);
 	l->fd = shared_listener(m, &l->address);
 	if (l->fd == -1)
 		l->fd = inherited_listener(m, &l->address);
 	if (l->fd == -1)
-		l->fd = listen_open(&l->address, BACKLOG);
+		l->fd = open_new(g->conf, &l->address);
 	if (l->fd == -1 && errno == EAFNOSUPPORT) {
 		log_line(LOG_NOTICE, "listen: %s: this system has no such addresses", text);
 		return 0;
@@ -101,15 +134,25 @@ static int make_configs(struct generation *g)
 	return 0;
 }
 
+static int open_listeners(
+	struct master *m, struct generation *g, enum role role, const char *setting)
+{
+	for (size_t i = 0; i < conf_count(g->conf, setting); i++)
+		if (open_listener(m, g, role, conf_item(g->conf, setting, i)) == -1)
+			return -1;
+	return 0;
+}
+
 int resources_open(struct master *m, struct generation *g)
 {
-	for (size_t i = 0; i < conf_count(g->conf, "listen"); i++)
-		if (open_listener(m, g, conf_item(g->conf, "listen", i)) == -1)
-			return -1;
+	if (open_listeners(m, g, ROLE_LOGIN, "listen") == -1)
+		return -1;
 	if (g->nlisteners == 0) {
 		log_line(LOG_ERR, "listen: no address to serve");
 		return -1;
 	}
+	if (open_listeners(m, g, ROLE_LMTP, "listen_lmtp") == -1)
+		return -1;
 	if (open_files(g, "tls_cert") == -1 || open_files(g, "tls_key") == -1 ||
 		open_files(g, "tls_client_ca") == -1 || open_files(g, "tls_client_crl") == -1)
 		return -1;
@@ -123,10 +166,24 @@ static void close_fd(int *fd)
 	*fd = -1;
 }
 
-void resources_close(struct generation *g)
+static void close_listener(struct master *m, struct listener *l)
+{
+	int again;
+
+	if (l->fd == -1)
+		return;
+	close_fd(&l->fd);
+	again = shared_listener(m, &l->address);
+	if (again == -1)
+		listen_remove(&l->address);
+	else
+		close(again);
+}
+
+void resources_close(struct master *m, struct generation *g)
 {
 	for (size_t i = 0; i < g->nlisteners; i++)
-		close_fd(&g->listeners[i].fd);
+		close_listener(m, &g->listeners[i]);
 	for (size_t i = 0; i < g->nfiles; i++)
 		close_fd(&g->files[i].fd);
 	for (enum role r = 0; r < ROLES; r++)

@@ -12,17 +12,15 @@
 #include "conf/conf.h"
 #include "plug/become.h"
 
-enum { CLIENT_FD = 0, FIRST_OTHER_FD = 3 };
+enum { CHILD_FD = 0, FIRST_OTHER_FD = 3 };
 
-/* The client is descriptor 0; what the spawner had open is closed. */
-static void keep_client_only(struct client *c)
+void child_separate(int fd)
 {
 	static const sigset_t none; /* empty */
 
-	if (dup2(c->fd, CLIENT_FD) == -1 || close_range(FIRST_OTHER_FD, ~0U, 0) == -1 ||
+	if (dup2(fd, CHILD_FD) == -1 || close_range(FIRST_OTHER_FD, ~0U, 0) == -1 ||
 		sigprocmask(SIG_SETMASK, &none, NULL) == -1)
-		die("cannot separate a session: %m");
-	c->fd = CLIENT_FD;
+		die("cannot separate a process: %m");
 }
 
 /* The spawner's system call filter is inherited. What it allows beyond a session's needs is a
@@ -40,13 +38,12 @@ static int forbid_fork(uint32_t needs)
 	return 0;
 }
 
-/* 0, or -1 and a line in the log. */
-static int become(const struct spawner *s, const struct session *session, const struct plug *plug)
+int child_become(const struct spawner *s, const struct restante_user *u, const struct host *host)
 {
-	const struct restante_user *u = session->user;
+	const struct plug *plug = host->plug;
 	struct buf why = {0};
 
-	if (become_owner(u, &session->host, s->start.privileged, &why) == -1) {
+	if (become_owner(u, host, s->start.privileged, &why) == -1) {
 		log_line(LOG_ERR, "user=%s: %s", u->name, why.p);
 		return -1;
 	}
@@ -55,6 +52,18 @@ static int become(const struct spawner *s, const struct session *session, const 
 		return -1;
 	}
 	return forbid_fork(plug->conf->needs);
+}
+
+const struct plug *child_host(struct spawner *s, const struct restante_user *u, struct host *host)
+{
+	const struct conf_plugin *storage;
+	const struct plug *plug;
+
+	if (conf_user_check(s->conf, u) != RESTANTE_OK ||
+		(storage = conf_user_storage(s->conf, u)) == NULL)
+		return NULL;
+	plug = plug_of(s->plugs, s->nplugs, storage);
+	return plug != NULL && host_open(host, plug, u) == RESTANTE_OK ? plug : NULL;
 }
 
 static void refuse(struct session *session)
@@ -71,15 +80,12 @@ static void refuse(struct session *session)
 _Noreturn void child_run(struct spawner *s, const struct restante_user *u, struct client *c)
 {
 	struct session session = {.conf = s->conf, .client = c, .user = u};
-	const struct conf_plugin *storage;
-	const struct plug *plug = NULL;
+	const struct plug *plug;
 
-	keep_client_only(c);
-	if (conf_user_check(s->conf, u) == RESTANTE_OK &&
-		(storage = conf_user_storage(s->conf, u)) != NULL)
-		plug = plug_of(s->plugs, s->nplugs, storage);
-	if (plug == NULL || host_open(&session.host, plug, u) != RESTANTE_OK ||
-		become(s, &session, plug) == -1)
+	child_separate(c->fd);
+	c->fd = CHILD_FD;
+	plug = child_host(s, u, &session.host);
+	if (plug == NULL || child_become(s, u, &session.host) == -1)
 		refuse(&session);
 	else
 		session_serve(&session, plug);

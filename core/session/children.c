@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-void children_add(struct children *t, pid_t pid, const char *user, const char *ip, int counted)
+static struct child *add(struct children *t, pid_t pid, const char *user, const char *ip)
 {
 	struct child *c;
 
@@ -20,26 +20,46 @@ void children_add(struct children *t, pid_t pid, const char *user, const char *i
 		t->list = mem_grow(t->list, t->cap, sizeof(*t->list));
 	}
 	c = &t->list[t->n++];
-	*c = (struct child){.pid = pid,
-		.counted = counted,
-		.began = clock_ms(),
-		.user = mem_strdup(user),
-		.ip = mem_strdup(ip)};
+	*c = (struct child){
+		.pid = pid, .began = clock_ms(), .user = mem_strdup(user), .ip = mem_strdup(ip)};
+	return c;
+}
+
+void children_add(struct children *t, pid_t pid, const char *user, const char *ip, int counted)
+{
+	struct child *c = add(t, pid, user, ip);
+
+	c->counted = counted;
 	if (c->counted) {
 		c->key = limits_key_text(&t->limits, ip);
 		(void)limits_take(&t->limits, c->key, 0, 0);
 	}
 }
 
-/* A session that was killed or crashed: the log line that it could not write. Nothing was deleted.
+void children_add_delivery(
+	struct children *t, pid_t pid, const char *user, uint32_t lmtp, uint32_t id)
+{
+	struct child *c = add(t, pid, user, "");
+
+	c->lmtp = lmtp;
+	c->id = id;
+}
+
+static int is_delivery(const struct child *c)
+{
+	return c->ip[0] == '\0';
+}
+
+/* A process that was killed or crashed: the log line that it could not write. Nothing was deleted.
  */
 static void report(const struct child *c, int status)
 {
 	struct buf line = {0};
 
-	buf_printf(&line, "session");
+	buf_printf(&line, "%s", is_delivery(c) ? "delivery" : "session");
 	log_field(&line, "user", c->user);
-	log_field(&line, "ip", c->ip);
+	if (!is_delivery(c))
+		log_field(&line, "ip", c->ip);
 	buf_printf(&line, " secs=%lld", (long long)((clock_ms() - c->began + 500) / 1000));
 	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM)
 		buf_printf(&line, " why=shutdown");
@@ -63,7 +83,8 @@ static void remove_at(struct children *t, size_t i)
 	t->list[i] = t->list[--t->n];
 }
 
-void children_reap(struct children *t)
+void children_reap(struct children *t,
+	void (*delivered)(void *arg, const struct child *, int status), void *arg)
 {
 	pid_t pid;
 	int status;
@@ -71,7 +92,10 @@ void children_reap(struct children *t)
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
 		for (size_t i = 0; i < t->n; i++)
 			if (t->list[i].pid == pid) {
-				if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+				if (is_delivery(&t->list[i]))
+					delivered(arg, &t->list[i], status);
+				if (!WIFEXITED(status) ||
+					(WEXITSTATUS(status) != 0 && !is_delivery(&t->list[i])))
 					report(&t->list[i], status);
 				remove_at(t, i);
 				break;

@@ -12,7 +12,8 @@ struct child {
 	uint64_t key; /* of its address in limits, when counted */
 	int counted;  /* 0: login relays, and counts */
 	int64_t began;
-	char *user, *ip;
+	char *user, *ip;   /* ip "" = a delivery: */
+	uint32_t lmtp, id; /* which process asked for it, under which number */
 };
 
 struct children {
@@ -23,9 +24,12 @@ struct children {
 
 /* A session has begun. counted: its connection is in nobody else's count (no TLS). */
 void children_add(struct children *, pid_t, const char *user, const char *ip, int counted);
-/* Forgets those that have ended; a line in the log for each that did not end by itself. Does not
- * block. */
-void children_reap(struct children *);
+/* A delivery has begun. */
+void children_add_delivery(struct children *, pid_t, const char *user, uint32_t lmtp, uint32_t id);
+/* Forgets those that have ended; a line in the log for each that did not end by itself, and a call
+ * of delivered() for each delivery. Does not block. */
+void children_reap(struct children *,
+	void (*delivered)(void *arg, const struct child *, int status), void *arg);
 /* Sends a signal to all. */
 void children_kill(const struct children *, int signal);
 

@@ -27,6 +27,14 @@ void grants_read(struct spawner *s)
 	}
 }
 
+int grants_find(struct spawner *s, const unsigned char *ticket, enum grant_purpose purpose)
+{
+	if (grants_take(&s->grants, ticket, purpose, clock_ms(), &s->grant))
+		return 1;
+	grants_read(s);
+	return grants_take(&s->grants, ticket, purpose, clock_ms(), &s->grant);
+}
+
 static const unsigned char *get_client(struct msg *m, struct client *c)
 {
 	size_t n;
@@ -46,7 +54,7 @@ static const unsigned char *get_client(struct msg *m, struct client *c)
 	return ticket;
 }
 
-static int may_have_session(const struct spawner *s, const struct restante_user *u)
+int may_have_session(const struct spawner *s, const struct restante_user *u)
 {
 	const char *why = conf_user_refused(s->conf, u, s->start.privileged);
 
@@ -77,14 +85,10 @@ void handover(struct spawner *s)
 
 	if (!msg_end(&s->msg))
 		return;
-	if (!grants_take(&s->grants, ticket, clock_ms(), &s->grant)) {
-		grants_read(s);
-		if (!grants_take(&s->grants, ticket, clock_ms(), &s->grant)) {
-			log_line(LOG_ERR,
-				"login handed over a client without a valid ticket: ip=%s", c.ip);
-			close(c.fd);
-			return;
-		}
+	if (!grants_find(s, ticket, GRANT_SESSION)) {
+		log_line(LOG_ERR, "login handed over a client without a valid ticket: ip=%s", c.ip);
+		close(c.fd);
+		return;
 	}
 	msg_get_user(&s->grant, &user, attrs, USER_ATTRS);
 	if (may_have_session(s, &user))

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <time.h>
 #include <unistd.h>
 #include "base/buf.h"
 #include "base/clock.h"
@@ -27,6 +28,7 @@ static void load(struct spawner *s)
 {
 	struct buf why = {0};
 
+	tzset(); /* reads a file: an mbox has dates of local time */
 	if (conf_from_fd(s->start.config, &s->conf) == -1)
 		role_fail(&s->start, "the configuration cannot be read");
 	close(s->start.config);
@@ -41,8 +43,8 @@ static void load(struct spawner *s)
 	}
 }
 
-/* The filter is made here, once; the sessions inherit it. Only where one storage declares needs that
- * another does not have, sessions of the other get a second, narrower one. */
+/* The filter is made here, once; the sessions inherit it. Only where one storage declares needs
+ * that another does not have, sessions of the other get a second, narrower one. */
 static void confine(struct spawner *s)
 {
 	struct filter own;
@@ -128,12 +130,15 @@ static void from_master(struct spawner *s)
 	}
 }
 
-/* One message a turn: the loop looks at the others between two logins. */
-static void from_login(struct spawner *s, struct channel *c)
+/* One message a turn: the loop looks at the others between two of them. */
+static void from_front(struct spawner *s, struct channel *c)
 {
 	switch (msg_recv(c, &s->msg)) {
 	case MSG_GOT:
-		handover(s);
+		if (s->msg.type == MSG_DELIVER)
+			delivery(s, c);
+		else
+			handover(s);
 		break;
 	case MSG_CLOSED:
 		close(c->fd);
@@ -144,26 +149,37 @@ static void from_login(struct spawner *s, struct channel *c)
 	}
 }
 
+static void delivery_is_over(void *arg, const struct child *c, int status)
+{
+	delivery_ended(arg, c, status);
+}
+
 static void from_signals(struct spawner *s)
 {
 	struct signalfd_siginfo info;
 
 	while (read(s->signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
 		;
-	children_reap(&s->children);
+	children_reap(&s->children, delivery_is_over, s);
 }
 
-static int login_connected(const struct spawner *s)
+/* Those that bring work. */
+static int is_front(const struct channel *c)
+{
+	return c->peer == ROLE_LOGIN || c->peer == ROLE_LMTP;
+}
+
+static int front_connected(const struct spawner *s)
 {
 	for (size_t i = 0; i < s->start.npeers; i++)
-		if (s->start.peers[i].peer == ROLE_LOGIN && s->start.peers[i].fd != -1)
+		if (is_front(&s->start.peers[i]) && s->start.peers[i].fd != -1)
 			return 1;
 	return 0;
 }
 
 static int is_over(const struct spawner *s)
 {
-	return s->draining && s->children.n == 0 && !login_connected(s);
+	return s->draining && s->children.n == 0 && !front_connected(s);
 }
 
 static void loop(struct spawner *s)
@@ -178,8 +194,8 @@ static void loop(struct spawner *s)
 		for (size_t i = 0; i < s->start.npeers; i++) {
 			const struct channel *c = &s->start.peers[i];
 
-			fds[2 + i] = (struct pollfd){
-				.fd = c->peer == ROLE_LOGIN ? c->fd : -1, .events = POLLIN};
+			fds[2 + i] =
+				(struct pollfd){.fd = is_front(c) ? c->fd : -1, .events = POLLIN};
 		}
 		switch (poll(fds, n, TICK_MS)) {
 		case -1:
@@ -199,7 +215,7 @@ static void loop(struct spawner *s)
 			from_signals(s);
 		for (size_t i = 2; i < n; i++)
 			if (fds[i].revents != 0 && s->start.peers[i - 2].fd == fds[i].fd)
-				from_login(s, &s->start.peers[i - 2]);
+				from_front(s, &s->start.peers[i - 2]);
 	}
 }
 

@@ -31,5 +31,21 @@ void handover(struct spawner *);
 _Noreturn void child_run(struct spawner *, const struct restante_user *, struct client *);
 /* Reads what auth has granted meanwhile. */
 void grants_read(struct spawner *);
+/* Uses up a ticket that auth has granted, as grants_take; the record is in s->grant. */
+int grants_find(struct spawner *, const unsigned char *ticket, enum grant_purpose);
+/* May that user have a process here? 0: a line in the log says why not. */
+int may_have_session(const struct spawner *, const struct restante_user *);
+/* A DELIVER in s->msg: starts the delivery, or tells LMTP that it failed. Closes the message's
+ * descriptor. */
+void delivery(struct spawner *, const struct channel *lmtp);
+/* A delivery has ended: tells the LMTP process that asked for it. */
+void delivery_ended(struct spawner *, const struct child *, int status);
+/* In the new process of a session or a delivery: fd becomes descriptor 0, and what the spawner had
+ * open is closed. */
+void child_separate(int fd);
+/* Opens the user's storage as far as settings go; NULL: the log says why. */
+const struct plug *child_host(struct spawner *, const struct restante_user *, struct host *);
+/* Becomes the user, in his sandbox. 0, or -1 and a line in the log. */
+int child_become(const struct spawner *, const struct restante_user *, const struct host *);
 
 #endif

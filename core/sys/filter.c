@@ -34,6 +34,7 @@ enum group {
 	NETWORK = 16, /* RESTANTE_NEEDS_NETWORK */
 	RUN = 32,     /* RESTANTE_NEEDS_FORK */
 	THREADS = 64, /* RESTANTE_NEEDS_THREADS */
+	MEMORY = 128, /* files without a name */
 	ROOT = 128,   /* RESTANTE_NEEDS_ROOT */
 };
 
@@ -41,6 +42,7 @@ static const struct {
 	unsigned groups, more; /* more: with needs of plugins */
 } profiles[FILTERS] = {
 	[FILTER_LOGIN] = {BASE | ACCEPT, 0},
+	[FILTER_LMTP] = {BASE | ACCEPT | MEMORY, 0},
 	[FILTER_AUTH] = {BASE, 0},
 	[FILTER_WORKER] = {BASE | FILES, NETWORK | RUN | THREADS | ROOT},
 	[FILTER_SPAWNER] = {BASE | FILES | BECOME, NETWORK | RUN | THREADS},
@@ -92,9 +94,10 @@ static const struct {
 		"truncate truncate64 ftruncate ftruncate64 fallocate fadvise64 "
 		"fadvise64_64 readahead fsync fdatasync sync_file_range syncfs flock "
 		"statfs statfs64 fstatfs fstatfs64 pwrite64 preadv preadv2 pwritev "
-		"pwritev2 sendfile sendfile64 copy_file_range memfd_create getxattr "
+		"pwritev2 sendfile sendfile64 copy_file_range getxattr "
 		"lgetxattr fgetxattr setxattr fsetxattr listxattr flistxattr "
 		"inotify_init1 inotify_add_watch inotify_rm_watch"},
+	{FILES | MEMORY, "memfd_create"},
 	/* from a spawner to a session */
 	{BECOME | RUN, "clone fork wait4 waitid waitpid kill"},
 	{RUN, "clone3 vfork"},

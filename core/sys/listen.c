@@ -4,11 +4,13 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stddef.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define INHERITED_FIRST 3 /* sd_listen_fds(3) */
@@ -75,9 +77,74 @@ int listen_parse(const char *text, struct listen_address *out, const char **why)
 	return parse_host(host, port, out);
 }
 
+static int parse_unix(const char *path, struct listen_address *out, const char **why)
+{
+	size_t n = strlen(path);
+
+	*why = "unix: and a path that begins with / and has at most 107 octets";
+	if (path[0] != '/' || n >= sizeof(out->addr.un.sun_path))
+		return -1;
+	out->addr.un.sun_family = AF_UNIX;
+	memcpy(out->addr.un.sun_path, path, n + 1);
+	out->len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n + 1);
+	return 0;
+}
+
+static int is_loopback(const struct listen_address *a)
+{
+	if (a->addr.sa.sa_family == AF_INET)
+		return ntohl(a->addr.in.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+	return !a->both && IN6_IS_ADDR_LOOPBACK(&a->addr.in6.sin6_addr);
+}
+
+int listen_parse_local(const char *text, struct listen_address *out, const char **why)
+{
+	static const char prefix[] = "unix:";
+
+	memset(out, 0, sizeof(*out));
+	if (strncmp(text, prefix, strlen(prefix)) == 0)
+		return parse_unix(text + strlen(prefix), out, why);
+	if (listen_parse(text, out, why) == 0 && !out->tls && is_loopback(out))
+		return 0;
+	*why = "unix:/PATH, or 127.0.0.1:PORT or [::1]:PORT: whoever reaches it can send mail";
+	return -1;
+}
+
 static int set(int fd, int level, int option, int value)
 {
 	return setsockopt(fd, level, option, &value, sizeof(value));
+}
+
+/* A socket file that nobody listens at is left by a server that was killed. */
+static int is_stale(const struct listen_address *a)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), stale;
+	struct stat st;
+
+	if (fd == -1)
+		return 0;
+	stale = lstat(a->addr.un.sun_path, &st) == 0 && S_ISSOCK(st.st_mode) &&
+		connect(fd, &a->addr.sa, a->len) == -1 && errno == ECONNREFUSED;
+	close(fd);
+	return stale;
+}
+
+static int bind_unix(int fd, const struct listen_address *a)
+{
+	mode_t before = umask(0177);
+	int result;
+
+	if (is_stale(a))
+		listen_remove(a);
+	result = bind(fd, &a->addr.sa, a->len);
+	(void)umask(before);
+	return result;
+}
+
+void listen_remove(const struct listen_address *a)
+{
+	if (a->addr.sa.sa_family == AF_UNIX)
+		(void)unlink(a->addr.un.sun_path);
 }
 
 static int open_one(const struct listen_address *a, int backlog)
@@ -87,7 +154,9 @@ static int open_one(const struct listen_address *a, int backlog)
 
 	if (fd == -1)
 		return -1;
-	if (set(fd, SOL_SOCKET, SO_REUSEADDR, 1) == 0 &&
+	if (a->addr.sa.sa_family == AF_UNIX && bind_unix(fd, a) == 0 && listen(fd, backlog) == 0)
+		return fd;
+	if (a->addr.sa.sa_family != AF_UNIX && set(fd, SOL_SOCKET, SO_REUSEADDR, 1) == 0 &&
 		set(fd, IPPROTO_TCP, TCP_NODELAY, 1) == 0 &&
 		(a->addr.sa.sa_family != AF_INET6 ||
 			set(fd, IPPROTO_IPV6, IPV6_V6ONLY, !a->both) == 0) &&

@@ -6,12 +6,14 @@
 #include <stdint.h>
 #include <sys/socket.h>
 #include <netinet/in.h>
+#include <sys/un.h>
 
 struct listen_address {
 	union {
 		struct sockaddr sa;
 		struct sockaddr_in in;
 		struct sockaddr_in6 in6;
+		struct sockaddr_un un;
 	} addr;
 	socklen_t len;
 	int tls;  /* "/tls" at the end: TLS from the first octet */
@@ -21,9 +23,16 @@ struct listen_address {
 /* Parses "192.0.2.1:110", "[::]:995/tls", "*:110". 0, or -1 with *why, a constant text: what was
  * expected. Port 0 (any free one) is for tests. */
 int listen_parse(const char *text, struct listen_address *out, const char **why);
+/* The same for addresses that only this machine can reach: "unix:/run/restante/lmtp",
+ * "127.0.0.1:24", "[::1]:24". */
+int listen_parse_local(const char *text, struct listen_address *out, const char **why);
 /* A bound, listening, non-blocking socket; connections inherit TCP_NODELAY from it. -1 with errno.
- * "*" falls back to IPv4 where there is no IPv6. */
+ * "*" falls back to IPv4 where there is no IPv6. The file of a Unix socket is made for its owner
+ * alone (mode 0600); one that nobody listens at any more is replaced. */
 int listen_open(const struct listen_address *, int backlog);
+
+/* Removes the file of a Unix socket; of others nothing. */
+void listen_remove(const struct listen_address *);
 
 /* Sockets that systemd passed (LISTEN_FDS); fills fds with up to cap, returns how many. Marks them
  * close-on-exec and removes the variables from the environment. */

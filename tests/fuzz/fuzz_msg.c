@@ -23,6 +23,7 @@ static void read_as(struct channel *c, const uint8_t *data, size_t size, int oth
 	switch (m.type) {
 	case MSG_GRANT:
 		(void)msg_get_bytes(&m, &n);
+		(void)msg_get_u32(&m);
 		msg_get_user(&m, &user, attrs, USER_ATTRS);
 		break;
 	case MSG_PEER:

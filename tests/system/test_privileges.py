@@ -4,11 +4,12 @@ import os
 import pwd
 
 import pytest
-from restante import ROOT, SANITIZED
+from restante import ROOT, SANITIZED, free_port
 
 MESSAGE = b"Subject: one\n\nbody\n"
 needs_root = pytest.mark.skipif(not ROOT, reason="without root all roles are the invoking user's")
-ROLES = ["login", "auth", "worker", "session"]
+ROLES = ["login", "auth", "worker", "session", "deliver"]
+SETTINGS = {"listen_lmtp": [f"127.0.0.1:{free_port()}"]}
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +31,7 @@ def test_there_is_a_process_of_each_role_and_one_for_the_session(tree):
 
 
 @needs_root
-@pytest.mark.parametrize("role, owner", [("login", "nobody"), ("auth", "daemon"), ("worker", "daemon")])
+@pytest.mark.parametrize("role, owner", [("login", "nobody"), ("auth", "daemon"), ("worker", "daemon"), ("deliver", "nobody")])
 def test_a_role_has_all_ids_of_its_own_user(tree, role, owner):
     entry = pwd.getpwnam(owner)
     for p in tree[role]:
@@ -48,7 +49,7 @@ def test_a_session_has_all_ids_of_its_mailbox(tree, server):
 
 
 @needs_root
-@pytest.mark.parametrize("role", ["login", "auth", "worker", "user"])
+@pytest.mark.parametrize("role", ["login", "auth", "worker", "deliver", "user"])
 def test_a_role_has_no_capability(tree, role):
     for p in tree[role]:
         for kind in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
@@ -69,7 +70,7 @@ def test_a_role_can_gain_no_privileges(tree, role):
 
 
 @pytest.mark.skipif(SANITIZED, reason="no filters in a build with sanitizers")
-@pytest.mark.parametrize("role", ["login", "auth", "session", "user"])
+@pytest.mark.parametrize("role", ["login", "auth", "session", "deliver", "user"])
 def test_a_role_has_a_filter_of_system_calls(tree, role):
     assert all(p.status("Seccomp") == "2" for p in tree[role])
 
@@ -81,8 +82,8 @@ def test_a_session_cannot_start_a_process(tree):
 
 
 @needs_root
-def test_login_has_an_empty_folder_for_its_root(tree, server):
-    for p in tree["login"]:
+def test_who_takes_connections_has_an_empty_folder_for_its_root(tree, server):
+    for p in tree["login"] + tree["deliver"]:
         root = os.readlink(f"/proc/{p.pid}/root")
         assert root.startswith(str(server.folder / "run"))
         assert os.listdir(f"/proc/{p.pid}/root") == []
@@ -140,6 +141,7 @@ def test_a_session_holds_no_channel_to_another_role(tree):
     "role, never",
     [
         ("login", ["ltdl", "confuse", "storage-maildir", "auth-passwd"]),
+        ("deliver", ["libssl", "libcrypto.so", "confuse", "storage-maildir", "auth-passwd"]),
         ("auth", ["ltdl", "confuse", "storage-maildir", "libssl", "auth-passwd"]),
         ("session", ["libssl", "libcrypto", "libevent", "confuse", "auth-passwd"]),
         ("user", ["libssl", "libcrypto", "libevent", "confuse", "auth-passwd"]),
@@ -162,7 +164,7 @@ def test_the_private_key_is_in_no_process_but_master_and_login(tree, server):
     pem = server.key.read_text().split("-----")[2]
     secret = base64.b64decode(pem)[36:68]  # the private scalar of a P-256 key in PKCS#8
     assert len(secret) == 32
-    for role in ("auth", "worker", "session", "user"):
+    for role in ("auth", "worker", "session", "deliver", "user"):
         for p in tree[role]:
             with open(f"/proc/{p.pid}/mem", "rb", 0) as mem:
                 for line in p.read("maps").splitlines():

@@ -338,6 +338,7 @@ static void expect_ok(struct house *h, uint32_t id, const char *user, struct res
 	p = msg_get_bytes(&grant, &n);
 	assert_int_equal(n, TICKET_LEN);
 	assert_memory_equal(p, ticket, n);
+	assert_int_equal(msg_get_u32(&grant), GRANT_SESSION);
 	msg_get_user(&grant, u, attrs, 16);
 	assert_true(msg_end(&grant));
 }
