@@ -178,6 +178,27 @@ mbox_cache_test_CPPFLAGS = $(mbox_box_cppflags) -I$(top_srcdir)/plugins/storage-
 mbox_cache_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 mbox_cache_test_LDADD = $(CMOCKA_LIBS)
 
+# storage-archive.
+archive_tests = archive_pure_test archive_mail_test archive_damage_test
+check_PROGRAMS += $(archive_tests)
+TESTS += $(archive_tests)
+archive_pure_test_SOURCES = tests/unit/archive_pure_test.c plugins/storage-archive/index.c \
+	plugins/storage-archive/member.c plugins/storage-archive/quote.c
+archive_pure_test_CPPFLAGS = $(AM_CPPFLAGS) $(ZLIB_CFLAGS) -I$(top_srcdir)/plugins/storage-archive
+archive_pure_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+archive_pure_test_LDADD = $(ZLIB_LIBS) $(CMOCKA_LIBS)
+archive_box_sources = tests/unit/archive_box.c tests/unit/archive_box.h \
+	tests/unit/plugin_host.c tests/unit/plugin_host.h $(storage_archive_sources)
+archive_box_cppflags = $(AM_CPPFLAGS) $(storage_archive_cppflags)
+archive_mail_test_SOURCES = tests/unit/archive_mail_test.c $(archive_box_sources)
+archive_mail_test_CPPFLAGS = $(archive_box_cppflags)
+archive_mail_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+archive_mail_test_LDADD = $(storage_archive_libs) $(CMOCKA_LIBS)
+archive_damage_test_SOURCES = tests/unit/archive_damage_test.c $(archive_box_sources)
+archive_damage_test_CPPFLAGS = $(archive_box_cppflags)
+archive_damage_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+archive_damage_test_LDADD = $(storage_archive_libs) $(CMOCKA_LIBS)
+
 # storage-maildir.
 maildir_tests = maildir_names_test maildir_index_test maildir_list_test maildir_cache_test \
 	maildir_change_test maildir_deliver_test
