@@ -74,5 +74,9 @@ void mails_free(struct mails *);
  * use. *octets (may be NULL) are those on the wire. */
 int mailbox_read(struct mailbox *, const struct mail *, uint64_t *octets,
 	int (*each)(void *arg, const void *p, size_t n), void *arg);
+/* The envelope's sender, where the first line is a Return-Path field, as a delivery agent writes it
+ * (RFC 5321 section 4.4); else "". A result as of mailbox_read. */
+enum { SENDER_LEN = 255 };
+int mailbox_sender(struct mailbox *, const struct mail *, char sender[SENDER_LEN + 1]);
 
 #endif

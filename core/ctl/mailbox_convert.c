@@ -52,32 +52,44 @@ static int put_piece(void *arg, const void *p, size_t n)
 	return to->result == RESTANTE_OK ? 0 : 1;
 }
 
+static int not_read(struct converting *c, const struct mail *m, int result)
+{
+	blame(c, m, result == RESTANTE_GONE ? "has vanished" : "cannot be read whole");
+	return 0;
+}
+
+static int not_delivered(struct converting *c, int result)
+{
+	progress_hide(&c->progress);
+	mailbox_complain(&c->to, result);
+	return -1;
+}
+
 /* A message that cannot be read is blamed and passed over. -1 when no more can be delivered. */
 static int copy_one(struct converting *c, const struct mail *m)
 {
+	char sender[SENDER_LEN + 1];
 	const struct restante_put what = {
-		.size = sizeof(what), .sender = "", .uid = m->uid, .received = m->received};
+		.size = sizeof(what), .sender = sender, .uid = m->uid, .received = m->received};
 	struct putting to = {.api = c->door.api};
-	int result;
+	int result = mailbox_sender(&c->from, m, sender);
 
+	if (result != RESTANTE_OK)
+		return not_read(c, m, result);
 	to.result = to.api->put_begin(c->door.st, &what, &to.put);
-	if (to.result == RESTANTE_OK) {
-		result = mailbox_read(&c->from, m, NULL, put_piece, &to);
-		if (result == RESTANTE_OK) {
-			to.result = to.api->put_end(to.put, 1);
-		} else {
-			to.api->put_end(to.put, 0);
-			if (result < 0)
-				blame(c, m, "cannot be read whole");
-		}
-		if (result == RESTANTE_OK && to.result == RESTANTE_OK)
-			c->copied++;
-	}
-	if (to.result == RESTANTE_OK)
-		return 0;
-	progress_hide(&c->progress);
-	mailbox_complain(&c->to, to.result);
-	return -1;
+	if (to.result != RESTANTE_OK)
+		return not_delivered(c, to.result);
+	result = mailbox_read(&c->from, m, NULL, put_piece, &to);
+	if (result == RESTANTE_OK)
+		to.result = to.api->put_end(to.put, 1);
+	else
+		to.api->put_end(to.put, 0);
+	if (to.result != RESTANTE_OK)
+		return not_delivered(c, to.result);
+	if (result != RESTANTE_OK)
+		return not_read(c, m, result);
+	c->copied++;
+	return 0;
 }
 
 /* Reads the destination's list anew. */

@@ -8,22 +8,11 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <strings.h>
 #include <unistd.h>
 #include "ctl/mbox_out.h"
 #include "ctl/progress.h"
 
-enum { FLUSH_AT = 256 * 1024, SENDER_LEN = 255, NOT_WRITTEN = 1 };
-
-static const char field[] = "Return-Path: <";
-enum { FIELD_LEN = sizeof(field) - 1, TOP_LEN = FIELD_LEN + SENDER_LEN + 1 };
-
-struct exporting {
-	struct mbox_out out;
-	char top[TOP_LEN]; /* the first octets of the message */
-	size_t ntop;
-};
+enum { FLUSH_AT = 256 * 1024, NOT_WRITTEN = 1 };
 
 static int write_out(struct mbox_out *o)
 {
@@ -38,59 +27,34 @@ static int write_out(struct mbox_out *o)
 	return 0;
 }
 
-static int look(void *arg, const void *p, size_t n)
-{
-	struct exporting *x = arg;
-	size_t room = sizeof(x->top) - x->ntop;
-
-	if (n > room)
-		n = room;
-	memcpy(x->top + x->ntop, p, n);
-	x->ntop += n;
-	return 0;
-}
-
 static int add(void *arg, const void *p, size_t n)
 {
-	struct mbox_out *o = &((struct exporting *)arg)->out;
+	struct mbox_out *o = arg;
 
 	mbox_out_add(o, p, n);
 	return o->text.len < FLUSH_AT ? 0 : write_out(o);
 }
 
-/* The envelope's sender: a delivery agent writes it into the first line (RFC 5321 section 4.4). */
-static const char *find_sender(struct exporting *x)
-{
-	char *start = x->top + FIELD_LEN, *end;
-
-	if (x->ntop < FIELD_LEN || strncasecmp(x->top, field, FIELD_LEN) != 0)
-		return "";
-	end = memchr(start, '>', x->ntop - FIELD_LEN);
-	if (end == NULL)
-		return "";
-	*end = '\0';
-	return start;
-}
-
 /* RESTANTE_OK, the storage's error before anything was written, or NOT_WRITTEN. */
-static int export_one(struct exporting *x, struct mailbox *m, const struct mail *mail)
+static int export_one(struct mbox_out *o, struct mailbox *m, const struct mail *mail)
 {
-	int result;
+	char sender[SENDER_LEN + 1];
+	int result = mailbox_sender(m, mail, sender);
 
-	x->ntop = 0;
-	result = mailbox_read(m, mail, NULL, look, x);
+	if (result == RESTANTE_OK)
+		result = mailbox_read(m, mail, NULL, NULL, NULL);
 	if (result != RESTANTE_OK)
 		return result;
-	mbox_out_begin(&x->out, find_sender(x), mail->received);
-	result = mailbox_read(m, mail, NULL, add, x);
+	mbox_out_begin(o, sender, mail->received);
+	result = mailbox_read(m, mail, NULL, add, o);
 	if (result < 0) {
 		complain("message %zu (%s) broke off: the output is not whole", mail->number,
 			mail->uid);
 		return NOT_WRITTEN;
 	}
 	if (result == RESTANTE_OK) {
-		mbox_out_end(&x->out);
-		result = x->out.text.len < FLUSH_AT ? 0 : write_out(&x->out);
+		mbox_out_end(o);
+		result = o->text.len < FLUSH_AT ? 0 : write_out(o);
 	}
 	if (result == NOT_WRITTEN)
 		complain("cannot write: %m");
@@ -99,7 +63,7 @@ static int export_one(struct exporting *x, struct mailbox *m, const struct mail 
 
 static int export_all(struct mailbox *m, const struct mails *all)
 {
-	struct exporting x = {.ntop = 0};
+	struct mbox_out o = {.place = 0};
 	struct progress progress;
 	int status = EXIT_SUCCESS, result = 0;
 
@@ -107,7 +71,7 @@ static int export_all(struct mailbox *m, const struct mails *all)
 	for (size_t i = 0; i < all->n && result != NOT_WRITTEN; i++) {
 		const struct mail *mail = all->list[i];
 
-		result = export_one(&x, m, mail);
+		result = export_one(&o, m, mail);
 		if (result < 0) {
 			progress_hide(&progress);
 			complain("message %zu (%s) is left out: %s", mail->number, mail->uid,
@@ -118,9 +82,9 @@ static int export_all(struct mailbox *m, const struct mails *all)
 		progress_step(&progress, mail->octets);
 	}
 	progress_hide(&progress);
-	if (result != NOT_WRITTEN && write_out(&x.out) != 0)
+	if (result != NOT_WRITTEN && write_out(&o) != 0)
 		status = complain("cannot write: %m");
-	buf_free(&x.out.text);
+	buf_free(&o.text);
 	return status;
 }
 

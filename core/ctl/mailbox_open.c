@@ -6,6 +6,7 @@
 #include <search.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 #include <unistd.h>
 #include "plug/become.h"
@@ -225,4 +226,45 @@ int mailbox_read(struct mailbox *m, const struct mail *mail, uint64_t *octets,
 	if (result != 0)
 		return result;
 	return n < 0 ? (int)n : wire == b.octets ? RESTANTE_OK : RESTANTE_PERM;
+}
+
+/* --- its sender ------------------------------------------------------------------------------- */
+
+static const char field[] = "Return-Path: <";
+enum { FIELD_LEN = sizeof(field) - 1, ENOUGH = 1 };
+
+struct top {
+	char text[FIELD_LEN + SENDER_LEN + 1]; /* the first octets of the message */
+	size_t n;
+};
+
+static int add_top(void *arg, const void *p, size_t n)
+{
+	struct top *top = arg;
+	size_t room = sizeof(top->text) - top->n;
+
+	if (n > room)
+		n = room;
+	memcpy(top->text + top->n, p, n);
+	top->n += n;
+	return top->n == sizeof(top->text) ? ENOUGH : 0;
+}
+
+int mailbox_sender(struct mailbox *m, const struct mail *mail, char sender[SENDER_LEN + 1])
+{
+	struct top top = {.n = 0};
+	int result = mailbox_read(m, mail, NULL, add_top, &top);
+	const char *start = top.text + FIELD_LEN, *end;
+
+	sender[0] = '\0';
+	if (result < 0)
+		return result;
+	if (top.n <= FIELD_LEN || strncasecmp(top.text, field, FIELD_LEN) != 0)
+		return RESTANTE_OK;
+	end = memchr(start, '>', top.n - FIELD_LEN);
+	if (end != NULL) {
+		memcpy(sender, start, (size_t)(end - start));
+		sender[end - start] = '\0';
+	}
+	return RESTANTE_OK;
 }
