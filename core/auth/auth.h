@@ -44,6 +44,8 @@ struct request {
 	struct exchange x;
 	struct restante_user *record; /* found, while the exchange goes on; NULL = none */
 	char client_ip[IP_MAX], server_ip[IP_MAX];
+	int tls;
+	const char *note;                 /* for the log, beside the reason */
 	unsigned char ticket[TICKET_LEN]; /* GRANTED */
 	struct event timer;
 	struct request *next_in_bucket;

@@ -4,6 +4,7 @@
 #include "auth/auth.h"
 
 #include <sys/random.h>
+#include "auth/policy.h"
 #include "base/buf.h"
 #include "base/log.h"
 #include "base/wipe.h"
@@ -61,10 +62,17 @@ void granted(struct request *r, int result)
 
 void grant(struct request *r, const struct restante_user *user)
 {
-	int sent;
+	const struct policy_client client = {.ip = r->client_ip, .tls = r->tls};
+	const char *why;
+	int result, sent;
 
 	if (!may_have_session(r, user)) {
 		refuse(r, RESTANTE_DENY, "uid");
+		return;
+	}
+	result = policy_check(r->auth->conf, user, &client, &why, &r->note);
+	if (result != RESTANTE_OK) {
+		refuse(r, result, why);
 		return;
 	}
 	/* From here on the user has the name that the plugin gives him. */

@@ -10,6 +10,7 @@ restante_auth_SOURCES = \
 	core/auth/grant.c \
 	core/auth/lookup.c \
 	core/auth/outbox.c core/auth/outbox.h \
+	core/auth/policy.c core/auth/policy.h \
 	core/auth/pool.c \
 	core/auth/record.c core/auth/record.h \
 	core/auth/refuse.c \

@@ -26,15 +26,19 @@ static const char *reason(int result)
 									      : "backend";
 }
 
+/* fail2ban reads these lines (packaging/fail2ban). The address stands before all that a client has
+ * chosen, so that nothing can push it out of a line that is cut, or pretend to be it. */
 static void log_failure(const struct request *r, const char *why)
 {
 	struct buf line = {0};
 
 	buf_printf(&line, "login failed:");
-	log_field(&line, "user", r->x.user);
 	log_field(&line, "ip", r->client_ip);
 	log_field(&line, "mech", r->x.mech->name);
 	log_field(&line, "reason", why);
+	log_field(&line, "user", r->x.user);
+	if (r->note != NULL)
+		log_field(&line, "note", r->note);
 	log_line(LOG_NOTICE, "%s", buf_str(&line));
 	buf_free(&line);
 }

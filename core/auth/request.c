@@ -164,8 +164,9 @@ void request_start(struct login *l)
 	const struct mech *mech = mech_find(name);
 	struct mech_client client = {.plus = 0};
 	struct request *r;
+	int tls;
 
-	(void)msg_get_u32(m); /* tls: login's affair */
+	tls = msg_get_u32(m) != 0;
 	get_client(l, &client);
 	if (!msg_end(m))
 		return;
@@ -174,6 +175,7 @@ void request_start(struct login *l)
 		return;
 	}
 	r = new_request(l, id);
+	r->tls = tls;
 	mech_begin(&r->x, mech, &client, &l->auth->mask);
 	(void)str_copy(r->client_ip, sizeof(r->client_ip), client_ip);
 	(void)str_copy(r->server_ip, sizeof(r->server_ip), server_ip);

@@ -69,6 +69,8 @@ const char *conf_user_refused(const struct conf *, const struct restante_user *,
 /* RESTANTE_OK when each of the user's attrs may be overridden and is valid; else RESTANTE_PERM and
  * a line in the log that names user, setting and reason. Call it before the three below. */
 int conf_user_check(const struct conf *, const struct restante_user *);
+/* The same for the overrides of core settings alone, for a role that has no storages. */
+int conf_user_check_core(const struct conf *, const struct restante_user *);
 /* A core setting with the user's override. */
 const char *conf_user_str(const struct conf *, const struct restante_user *, const char *name);
 int64_t conf_user_num(const struct conf *, const struct restante_user *, const char *name);

@@ -77,7 +77,8 @@ const char *conf_user_refused(
 	return NULL;
 }
 
-int conf_user_check(const struct conf *c, const struct restante_user *user)
+/* core: those of the core alone, as a role sees it that knows no storage. */
+static int check_all(const struct conf *c, const struct restante_user *user, int core)
 {
 	struct buf why = {0};
 	int result = RESTANTE_OK;
@@ -85,13 +86,29 @@ int conf_user_check(const struct conf *c, const struct restante_user *user)
 	if (user->attrs == NULL)
 		return RESTANTE_OK;
 	for (const char *const *a = user->attrs; a[0] != NULL && a[1] != NULL; a += 2) {
-		if (check_one(c, a[0], a[1], &why) == 0)
+		if ((core && strchr(a[0], '.') != NULL) || check_one(c, a[0], a[1], &why) == 0)
 			continue;
 		log_line(LOG_ERR, "the record of user %s sets %s: %s", user->name, a[0],
 			buf_str(&why));
 		buf_free(&why);
 		result = RESTANTE_PERM;
 	}
+	buf_free(&why);
+	return result;
+}
+
+int conf_user_check_core(const struct conf *c, const struct restante_user *user)
+{
+	return check_all(c, user, 1);
+}
+
+int conf_user_check(const struct conf *c, const struct restante_user *user)
+{
+	int result;
+
+	if (user->attrs == NULL)
+		return RESTANTE_OK;
+	result = check_all(c, user, 0);
 	if (result == RESTANTE_OK && conf_user_storage(c, user) == NULL) {
 		log_line(LOG_ERR,
 			"the record of user %s sets storage = \"%s\": add a section storage-%s "
@@ -100,7 +117,6 @@ int conf_user_check(const struct conf *c, const struct restante_user *user)
 			conf_user_str(c, user, "storage"));
 		result = RESTANTE_PERM;
 	}
-	buf_free(&why);
 	return result;
 }
 

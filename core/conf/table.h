@@ -10,7 +10,8 @@
 enum conf_type {
 	CONF_ADDRESS = 64, /* "192.0.2.1:110", "[::]:995/tls" */
 	CONF_LOCAL,        /* "unix:/run/restante/lmtp", "127.0.0.1:24" */
-	CONF_DAYS          /* a number of days, or never (-1) */
+	CONF_DAYS,         /* a number of days, or never (-1) */
+	CONF_NETS          /* "192.0.2.0/24,2001:db8::/32": see base/net.h */
 };
 
 /* A row: enum restante_type or conf_type in type. */

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/net.h"
 #include "conf/table.h"
 #include "sys/listen.h"
 
@@ -225,6 +226,17 @@ static int check_local(const char *range, const char *text, int64_t *num, struct
 	return -1;
 }
 
+static int check_nets(const char *range, const char *text, int64_t *num, struct buf *why)
+{
+	(void)range;
+	*num = 0;
+	if (net_list_wrong(text) == NULL)
+		return 0;
+	buf_printf(why, "expected networks such as 192.0.2.0/24,2001:db8::/32, not %s",
+		net_list_wrong(text));
+	return -1;
+}
+
 /* --- the table -------------------------------------------------------------------------------- */
 
 static const struct type {
@@ -244,6 +256,7 @@ static const struct type {
 	{CONF_ADDRESS, "address", check_address, NULL},
 	{CONF_LOCAL, "local address", check_local, NULL},
 	{CONF_DAYS, "days", check_days, no_units},
+	{CONF_NETS, "networks", check_nets, NULL},
 };
 
 static const struct type *find(uint32_t type)

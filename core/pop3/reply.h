@@ -63,6 +63,7 @@ enum reply_id {
 	/* opening the maildrop: the reply to PASS, APOP, AUTH */
 	REPLY_OPEN,        /* +OK; n1 = messages, n2 = octets */
 	REPLY_OPEN_IN_USE, /* -ERR [IN-USE] and close */
+	REPLY_OPEN_MANY,   /* -ERR [IN-USE] and close: max_user_connections */
 	REPLY_OPEN_TEMP,   /* -ERR [SYS/TEMP] and close */
 	REPLY_OPEN_PERM,   /* -ERR [SYS/PERM] and close */
 

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <string.h>
 #include <sys/wait.h>
 #include "base/buf.h"
 #include "base/clock.h"
@@ -48,6 +49,24 @@ void children_add_delivery(
 static int is_delivery(const struct child *c)
 {
 	return c->ip[0] == '\0';
+}
+
+/* Who says QUIT and comes again at once must not meet himself. */
+static int is_over(pid_t pid)
+{
+	siginfo_t info = {.si_pid = 0};
+
+	return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0;
+}
+
+size_t children_of(const struct children *t, const char *user)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < t->n; i++)
+		if (!is_delivery(&t->list[i]) && strcmp(t->list[i].user, user) == 0)
+			n += !is_over(t->list[i].pid);
+	return n;
 }
 
 /* A process that was killed or crashed: the log line that it could not write. Nothing was deleted.

@@ -26,6 +26,8 @@ struct children {
 void children_add(struct children *, pid_t, const char *user, const char *ip, int counted);
 /* A delivery has begun. */
 void children_add_delivery(struct children *, pid_t, const char *user, uint32_t lmtp, uint32_t id);
+/* How many sessions this user has. */
+size_t children_of(const struct children *, const char *user);
 /* Forgets those that have ended; a line in the log for each that did not end by itself, and a call
  * of delivered() for each delivery. Does not block. */
 void children_reap(struct children *,

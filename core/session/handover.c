@@ -3,6 +3,7 @@
 #include "session/spawner.h"
 
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include "base/clock.h"
 #include "base/log.h"
@@ -64,6 +65,29 @@ int may_have_session(const struct spawner *s, const struct restante_user *u)
 	return why == NULL;
 }
 
+/* RFC 2449 section 8.1.1: the password was right, and the maildrop cannot be had now. */
+static int has_too_many(struct spawner *s, const struct restante_user *u, const struct client *c)
+{
+	int64_t max = conf_user_num(s->conf, u, "max_user_connections");
+	char text[REPLY_MAX];
+	struct buf line = {0};
+
+	if (max == 0)
+		return 0;
+	if (children_of(&s->children, u->name) < (size_t)max)
+		return 0;
+	buf_printf(&line, "session");
+	log_field(&line, "user", u->name);
+	log_field(&line, "ip", c->ip);
+	buf_printf(&line, " why=max_user_connections");
+	log_line(LOG_NOTICE, "%s", buf_str(&line));
+	buf_free(&line);
+	(void)send(c->fd, text,
+		reply_format(text, sizeof(text), c->language, REPLY_OPEN_MANY, 0, 0),
+		MSG_NOSIGNAL | MSG_DONTWAIT);
+	return 1;
+}
+
 static void start(struct spawner *s, const struct restante_user *u, struct client *c)
 {
 	pid_t pid = fork();
@@ -91,7 +115,7 @@ void handover(struct spawner *s)
 		return;
 	}
 	msg_get_user(&s->grant, &user, attrs, USER_ATTRS);
-	if (may_have_session(s, &user))
+	if (may_have_session(s, &user) && !has_too_many(s, &user, &c))
 		start(s, &user, &c);
 	close(c.fd);
 }

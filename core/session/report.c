@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "conf/conf.h"
 
 void session_reply(struct session *s, enum reply_id id, uint64_t n1, uint64_t n2)
 {
@@ -26,10 +27,13 @@ static const char *const why[] = {
 
 void session_report(const struct session *s)
 {
+	const char *label = conf_user_str(s->conf, s->user, "label");
 	struct buf line = {0};
 
 	buf_printf(&line, "session");
 	log_field(&line, "user", s->user->name);
+	if (label[0] != '\0')
+		log_field(&line, "label", label);
 	log_field(&line, "ip", s->client->ip);
 	log_field(&line, "tls", s->client->tls[0] != '\0' ? s->client->tls : "none");
 	buf_printf(&line,

@@ -56,7 +56,7 @@ static int take_id(const char *text, const char *field, uint32_t *id, bool *has,
 
 /* --- the extra field -------------------------------------------------------------------------- */
 
-enum meaning { SKIP, REFUSE, AS_UID, AS_GID, AS_HOME, NOLOGIN };
+enum meaning { SKIP, REFUSE, AS_UID, AS_GID, AS_HOME, NOLOGIN, APP };
 
 /* Words of Dovecot's; a name that ends with * stands for all that start so. The first row that
  * fits counts. Any other setting=value is an override for the core. */
@@ -75,8 +75,8 @@ static const struct word {
 	{"userdb_user", REFUSE, "the user's own name in the first field"},
 	{"userdb_chroot", REFUSE, "no chroot: the sandbox follows from the storage's settings"},
 	{"userdb_*", SKIP, NULL},
-	{"allow_nets", REFUSE, "no allow_nets: addresses are not checked here"},
-	{"allow_real_nets", REFUSE, "no allow_real_nets: addresses are not checked here"},
+	{"allow_real_nets", REFUSE, "allow_nets instead of allow_real_nets"},
+	{"app.*", APP, NULL},
 	{"user", REFUSE, "the user's own name in the first field"},
 	{"pass", REFUSE, "the password in the second field"},
 	{"nopassword*", REFUSE, "a password: nobody logs in without one"},
@@ -111,6 +111,38 @@ static int take_attr(struct entry *e, const char *name, const char *value, char 
 	return 0;
 }
 
+/* The core has no word without a value: Dovecot's gets one. */
+static int take_nologin(struct entry *e, const char *word, const char *value, char *why)
+{
+	return take_attr(e, word, value && *value ? value : word, why);
+}
+
+static bool is_label(const char *label)
+{
+	size_t n = strspn(label, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-");
+
+	return n > 0 && n <= LINE_MAX_LABEL && label[n] == '\0';
+}
+
+static int take_app(struct entry *e, const char *label, const char *password, char *why)
+{
+	const char *what = password && !scheme_locked(password)
+				   ? scheme_check(password)
+				   : "app.LABEL={SCHEME}value";
+
+	if (!is_label(label))
+		return expected(why, "extra: app", "a label of letters, digits, dots, - and _");
+	if (what)
+		return expected(why, "extra: app", what);
+	if (e->napps == LINE_MAX_APPS)
+		return expected(why, "extra: app", "at most 8 of them");
+	for (size_t i = 0; i < e->napps; i++)
+		if (strcmp(e->apps[i].label, label) == 0)
+			return expected(why, "extra: app", "each label once");
+	e->apps[e->napps++] = (struct app){label, password};
+	return 0;
+}
+
 static int take_word(struct entry *e, char *word, char *why)
 {
 	char *value = strchr(word, '=');
@@ -132,8 +164,9 @@ static int take_word(struct entry *e, char *word, char *why)
 		e->home = value ? value : "";
 		break;
 	case NOLOGIN:
-		e->nologin = true;
-		break;
+		return take_nologin(e, word, value, why);
+	case APP:
+		return take_app(e, strchr(word, '.') + 1, value, why);
 	case SKIP:
 		break;
 	}

@@ -13,7 +13,13 @@
 enum {
 	LINE_MAX_OCTETS = 8192, /* of a line; a longer one is damaged */
 	LINE_MAX_ATTRS = 64,    /* overrides in one line */
+	LINE_MAX_APPS = 8,      /* passwords of applications */
+	LINE_MAX_LABEL = 64,    /* octets of the name of one */
 	LINE_WHY_MAX = 200      /* octets of an explanation */
+};
+
+struct app { /* "app.LABEL={SCHEME}value" */
+	const char *label, *password;
 };
 
 struct entry {
@@ -21,9 +27,9 @@ struct entry {
 	char *password;   /* see scheme.h */
 	const char *home; /* "" = none */
 	bool has_uid, has_gid;
-	bool nologin; /* Dovecot's word: the user exists, and is refused */
 	uint32_t uid, gid;
-	size_t nattrs;
+	size_t nattrs, napps;
+	struct app apps[LINE_MAX_APPS];
 	const char *attrs[2 * LINE_MAX_ATTRS + 1]; /* "setting", "value", ..., NULL */
 };
 

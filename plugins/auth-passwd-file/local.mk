@@ -7,6 +7,7 @@ passwd_scheme_sources = \
 passwd_file_sources = \
 	plugins/auth-passwd-file/file.c plugins/auth-passwd-file/file.h \
 	plugins/auth-passwd-file/line.c plugins/auth-passwd-file/line.h \
+	plugins/auth-passwd-file/secrets.c plugins/auth-passwd-file/secrets.h \
 	$(passwd_scheme_sources)
 passwd_file_libs = $(CRYPT_LIBS) $(CRYPTO_LIBS)
 

@@ -9,6 +9,7 @@
 #include "file.h"
 #include "scheme.h"
 #include "scram.h"
+#include "secrets.h"
 
 #include <string.h>
 #include <sys/random.h>
@@ -20,6 +21,7 @@ struct passwd {
 	struct file *file;
 	uint32_t uid, gid;      /* of users whose line has none; 0 = there are none such */
 	struct file_line line;  /* the user of the current call: what it returns points here */
+	const char *attrs[2 * LINE_MAX_ATTRS + 3]; /* the same, with the label */
 	struct file_line dummy; /* what is verified instead */
 	struct scram_keys keys;
 	unsigned char
@@ -68,7 +70,21 @@ static int find(struct passwd *p, const struct restante_request *req)
 	return RESTANTE_OK;
 }
 
-static int fill(struct passwd *p, struct restante_user *out)
+/* The overrides, and the name of the application whose password it was. */
+static const char *const *with_label(struct passwd *p, const char *label)
+{
+	size_t n = 2 * p->line.entry.nattrs;
+
+	memcpy(p->attrs, p->line.entry.attrs, n * sizeof(p->attrs[0]));
+	if (label) {
+		p->attrs[n++] = "label";
+		p->attrs[n++] = label;
+	}
+	p->attrs[n] = NULL;
+	return n ? p->attrs : NULL;
+}
+
+static int fill(struct passwd *p, const char *label, struct restante_user *out)
 {
 	struct entry *e = &p->line.entry;
 
@@ -84,14 +100,17 @@ static int fill(struct passwd *p, struct restante_user *out)
 	out->gid = e->has_gid ? e->gid : p->gid;
 	out->name = e->user;
 	out->home = e->home;
-	out->attrs = e->nattrs ? e->attrs : NULL;
+	out->attrs = with_label(p, label);
+	out->stamp = secrets_stamp(e);
 	return RESTANTE_OK;
 }
 
 static void verify_dummy(struct passwd *p, const char *password)
 {
+	const char *label;
+
 	if (file_typical(p->file, &p->dummy))
-		(void)scheme_verify(p->dummy.entry.password, password);
+		(void)secrets_verify(&p->dummy.entry, password, &label);
 	file_forget(&p->dummy);
 }
 
@@ -100,16 +119,17 @@ static int passwd_verify(void *au, const struct restante_request *req, const cha
 {
 	struct passwd *p = au;
 	int rc = find(p, req);
+	const char *label;
 
 	if (rc == RESTANTE_TEMP)
 		return rc;
-	if (rc != RESTANTE_OK || scheme_locked(p->line.entry.password)) {
+	if (rc != RESTANTE_OK || secrets_locked(&p->line.entry)) {
 		verify_dummy(p, password);
 		return rc != RESTANTE_OK ? rc : RESTANTE_DENY;
 	}
-	switch (scheme_verify(p->line.entry.password, password)) {
+	switch (secrets_verify(&p->line.entry, password, &label)) {
 	case SCHEME_MATCH:
-		return p->line.entry.nologin ? RESTANTE_DENY : fill(p, out);
+		return fill(p, label, out);
 	case SCHEME_NO_MATCH:
 		return RESTANTE_DENY;
 	default:
@@ -124,7 +144,7 @@ static int passwd_lookup(void *au, const struct restante_request *req, struct re
 
 	if (rc == RESTANTE_DENY)
 		return RESTANTE_PERM;
-	return rc == RESTANTE_OK ? fill(p, out) : rc;
+	return rc == RESTANTE_OK ? fill(p, NULL, out) : rc;
 }
 
 static bool is_plain(const char *password, const char **value)
@@ -141,8 +161,7 @@ static int passwd_apop(void *au, const struct restante_request *req, const char 
 
 	if (rc != RESTANTE_OK)
 		return rc;
-	if (p->line.entry.nologin || scheme_locked(p->line.entry.password) ||
-		!is_plain(p->line.entry.password, shared_secret))
+	if (scheme_locked(p->line.entry.password) || !is_plain(p->line.entry.password, shared_secret))
 		return RESTANTE_DENY;
 	return RESTANTE_OK;
 }
@@ -170,7 +189,7 @@ static int passwd_scram(
 	if (rc != RESTANTE_OK)
 		return rc;
 	have = scheme_split(p->line.entry.password, &value);
-	if (!want || !have || p->line.entry.nologin || scheme_locked(p->line.entry.password))
+	if (!want || !have || scheme_locked(p->line.entry.password))
 		return RESTANTE_DENY;
 	if (have == want) {
 		if (scram_parse(want->param, value, &p->keys) < 0)

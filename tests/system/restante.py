@@ -389,9 +389,9 @@ class Closed(Exception):
 class Pop3:
     """One connection. Everything that the server sends is kept in .seen, as it came."""
 
-    def __init__(self, port, tls=None, host="127.0.0.1", name="localhost", timeout=20, greeting=True, session=None):
+    def __init__(self, port, tls=None, host="127.0.0.1", name="localhost", timeout=20, greeting=True, session=None, source=None):
         self.host, self.name = host, name
-        self.sock = socket.create_connection((host, port), timeout)
+        self.sock = socket.create_connection((host, port), timeout, source_address=(source, 0) if source else None)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer, self.seen, self.greeting = b"", b"", b""
         if tls:

@@ -18,6 +18,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "conf/impl.h"
+#include "conf/table.h"
 #include "conf/wire.h"
 #include "ipc/msg.h"
 #include "ipc/role.h"
@@ -99,6 +100,10 @@ static struct conf *configure(struct house *h)
 		{"auth_failure_delay", "2s"}, {"auth_user", "nobody"}, {"runtime_dir", "/"}};
 	struct conf *c = conf_new();
 
+	for (size_t i = 0; i < conf_table_rows; i++)
+		if ((conf_table[i].s.flags & CONF_LIST) == 0)
+			set(c, conf_table[i].s.name,
+				conf_table[i].s.fallback != NULL ? conf_table[i].s.fallback : "");
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		set(c, rows[i][0], rows[i][1]);
 	set(c, "first_valid_uid", h->uid);

@@ -127,6 +127,12 @@ check_LTLIBRARIES += auth-odd.la
 auth_odd_la_SOURCES = tests/unit/auth_odd.c
 auth_odd_la_LDFLAGS = $(plugin_link) -rpath $(pkglibdir)
 
+check_PROGRAMS += policy_test
+TESTS += policy_test
+policy_test_SOURCES = tests/unit/policy_test.c core/auth/policy.c
+policy_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+policy_test_LDADD = core/conf/libconf.a core/sys/libsys.a core/base/libbase.a $(CMOCKA_LIBS)
+
 check_PROGRAMS += grants_test
 TESTS += grants_test
 grants_test_SOURCES = tests/unit/grants_test.c core/session/grants.c

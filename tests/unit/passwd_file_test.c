@@ -161,12 +161,11 @@ static void the_right_password_gives_the_users_record(void **state)
 	assert_string_equal(w->log, "");
 }
 
-static void wrong_unknown_locked_and_nologin_are_told_apart_only_where_the_core_may_know(
-	void **state)
+static void wrong_unknown_and_locked_are_told_apart_only_where_the_core_may_know(void **state)
 {
 	struct world *w = *state;
 
-	start(w, "anna:{PLAIN}secret:1001:1002\nlocked:!:1:1\nout:{PLAIN}x:1:1::::nologin\n");
+	start(w, "anna:{PLAIN}secret:1001:1002\nlocked:!:1:1\n");
 	assert_int_equal(verify(w, "anna", "Secret"), RESTANTE_DENY);
 	assert_int_equal(verify(w, "anna", ""), RESTANTE_DENY);
 	assert_int_equal(verify(w, "ann", "secret"), RESTANTE_NONE);
@@ -175,7 +174,63 @@ static void wrong_unknown_locked_and_nologin_are_told_apart_only_where_the_core_
 	assert_int_equal(verify(w, "", "secret"), RESTANTE_NONE);
 	assert_int_equal(verify(w, "# users", "secret"), RESTANTE_NONE);
 	assert_int_equal(verify(w, "locked", "!"), RESTANTE_DENY);
-	assert_int_equal(verify(w, "out", "x"), RESTANTE_DENY);
+}
+
+static uint64_t stamp(struct world *w, const char *user)
+{
+	struct restante_request req = request(user);
+
+	got = (struct restante_user){.size = sizeof(got)};
+	assert_int_equal(auth->lookup(w->au, &req, &got), RESTANTE_OK);
+	return got.stamp;
+}
+
+static void each_password_of_a_user_can_be_used_and_taken_away_alone(void **state)
+{
+	struct world *w = *state;
+
+	start(w,
+		"anna:{PLAIN}own:1001:1002::::storage=mbox app.phone={PLAIN}one app.pc={PLAIN}two\n"
+		"apps:x:1003:1003::::app.phone={PLAIN}one\n"
+		"out:!:1004:1004::::app.phone={PLAIN}one\n");
+	assert_int_equal(verify(w, "anna", "own"), RESTANTE_OK);
+	assert_string_equal(got.attrs[1], "mbox");
+	assert_null(got.attrs[2]);
+	assert_int_equal(verify(w, "anna", "two"), RESTANTE_OK);
+	assert_string_equal(got.attrs[2], "label");
+	assert_string_equal(got.attrs[3], "pc");
+	assert_null(got.attrs[4]);
+	assert_int_equal(verify(w, "anna", "three"), RESTANTE_DENY);
+	assert_int_equal(verify(w, "anna", "phone"), RESTANTE_DENY);
+	assert_int_equal(verify(w, "apps", "one"), RESTANTE_OK);
+	assert_int_equal(verify(w, "apps", "x"), RESTANTE_DENY);
+	assert_int_equal(verify(w, "out", "one"), RESTANTE_DENY); /* ! locks out altogether */
+	replace(w, "anna:{PLAIN}own:1001:1002::::storage=mbox app.pc={PLAIN}two\n");
+	assert_int_equal(verify(w, "anna", "one"), RESTANTE_DENY);
+	assert_int_equal(verify(w, "anna", "two"), RESTANTE_OK);
+}
+
+static void a_stamp_changes_with_every_secret_and_with_nothing_else(void **state)
+{
+	static const char *const others[] = {"anna:{PLAIN}new:1:2::::app.a={PLAIN}x\n",
+		"anna:{PLAIN}own:1:2::::app.a={PLAIN}y\n",
+		"anna:{PLAIN}own:1:2::::app.b={PLAIN}x\n", "anna:{PLAIN}own:1:2\n",
+		"anna:!{PLAIN}own:1:2::::app.a={PLAIN}x\n"};
+	struct world *w = *state;
+	uint64_t first;
+
+	start(w, "anna:{PLAIN}own:1:2::::app.a={PLAIN}x\n");
+	first = stamp(w, "anna");
+	assert_true(first != 0);
+	assert_int_equal(verify(w, "anna", "own"), RESTANTE_OK);
+	assert_true(got.stamp == first);
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		replace(w, others[i]);
+		assert_true(stamp(w, "anna") != first);
+	}
+	replace(w,
+		"ben:{PLAIN}x:5:5\nanna:{PLAIN}own:3:4::/home/anna::app.a={PLAIN}x storage=mbox\n");
+	assert_true(stamp(w, "anna") == first);
 }
 
 static void a_user_without_ids_is_refused_unless_settings_give_them(void **state)
@@ -430,7 +485,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		ON_FILE(the_right_password_gives_the_users_record),
-		ON_FILE(wrong_unknown_locked_and_nologin_are_told_apart_only_where_the_core_may_know),
+		ON_FILE(wrong_unknown_and_locked_are_told_apart_only_where_the_core_may_know),
+		ON_FILE(each_password_of_a_user_can_be_used_and_taken_away_alone),
+		ON_FILE(a_stamp_changes_with_every_secret_and_with_nothing_else),
 		ON_FILE(a_user_without_ids_is_refused_unless_settings_give_them),
 		ON_FILE(one_damaged_line_is_logged_and_the_others_go_on),
 		ON_FILE(of_two_lines_for_a_user_the_first_counts_and_the_log_says_so),

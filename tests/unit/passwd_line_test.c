@@ -34,7 +34,7 @@ static void a_full_line_gives_all_its_fields(void **state)
 	assert_int_equal(p->rc, 0);
 	assert_string_equal(p->e.user, "anna@example.org");
 	assert_string_equal(p->e.password, "{PLAIN}secret");
-	assert_true(p->e.has_uid && p->e.has_gid && !p->e.nologin);
+	assert_true(p->e.has_uid && p->e.has_gid);
 	assert_int_equal(p->e.uid, 1001);
 	assert_int_equal(p->e.gid, 1002);
 	assert_string_equal(p->e.home, "/home/anna");
@@ -122,11 +122,10 @@ static void no_explanation_holds_the_password(void **state)
 
 static void words_of_dovecot_that_limit_a_login_damage_the_line(void **state)
 {
-	static const char *const words[] = {"allow_nets=10.0.0.0/8", "allow_real_nets=10.0.0.0/8",
-		"proxy", "proxy_maybe=y", "host=10.0.0.1", "user=ben", "pass=x", "nopassword",
-		"nopassword=y", "noauthenticate", "userdb_mail=mbox:~/mail",
-		"userdb_mail_path=~/mail", "userdb_namespace/inbox/location=x", "userdb_user=ben",
-		"userdb_chroot=/x"};
+	static const char *const words[] = {"allow_real_nets=10.0.0.0/8", "proxy", "proxy_maybe=y",
+		"host=10.0.0.1", "user=ben", "pass=x", "nopassword", "nopassword=y",
+		"noauthenticate", "userdb_mail=mbox:~/mail", "userdb_mail_path=~/mail",
+		"userdb_namespace/inbox/location=x", "userdb_user=ben", "userdb_chroot=/x"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
@@ -149,8 +148,34 @@ static void other_words_of_dovecot_are_understood_or_passed_over(void **state)
 	assert_int_equal(p->e.uid, 7);
 	assert_int_equal(p->e.gid, 8);
 	assert_string_equal(p->e.home, "/new");
-	assert_true(p->e.nologin);
-	assert_int_equal(p->e.nattrs, 0);
+	assert_int_equal(p->e.nattrs, 1);
+	assert_string_equal(p->e.attrs[0], "nologin");
+	assert_string_equal(p->e.attrs[1], "y");
+}
+
+static void passwords_of_applications_have_a_label_each(void **state)
+{
+	static const char *const wrong[] = {"app.={PLAIN}x", "app.a/b={PLAIN}x", "app.a=!",
+		"app.a={ROT13}x", "app.a", "app.a=", "app.a={PLAIN}x app.a={PLAIN}y",
+		"app.1={PLAIN}x app.2={PLAIN}x app.3={PLAIN}x app.4={PLAIN}x app.5={PLAIN}x "
+		"app.6={PLAIN}x app.7={PLAIN}x app.8={PLAIN}x app.9={PLAIN}x"};
+	struct parsed *p = parse("anna:x:1:1::::app.phone={PLAIN}one a=b app.my-pc.2={PLAIN}two=2");
+
+	(void)state;
+	assert_int_equal(p->rc, 0);
+	assert_int_equal(p->e.napps, 2);
+	assert_string_equal(p->e.apps[0].label, "phone");
+	assert_string_equal(p->e.apps[0].password, "{PLAIN}one");
+	assert_string_equal(p->e.apps[1].label, "my-pc.2");
+	assert_string_equal(p->e.apps[1].password, "{PLAIN}two=2");
+	assert_int_equal(p->e.nattrs, 1);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		char line[256] = "anna:{PLAIN}x:1:1::::";
+
+		strncat(line, wrong[i], 200);
+		assert_int_equal(parse(line)->rc, -1);
+		assert_memory_equal(parse(line)->why, "extra: app: expected ", 21);
+	}
 }
 
 static void a_nul_octet_damages_the_line(void **state)
@@ -201,6 +226,7 @@ int main(void)
 		cmocka_unit_test(no_explanation_holds_the_password),
 		cmocka_unit_test(words_of_dovecot_that_limit_a_login_damage_the_line),
 		cmocka_unit_test(other_words_of_dovecot_are_understood_or_passed_over),
+		cmocka_unit_test(passwords_of_applications_have_a_label_each),
 		cmocka_unit_test(a_nul_octet_damages_the_line),
 		cmocka_unit_test(a_line_too_long_is_damaged_and_one_octet_less_is_not),
 		cmocka_unit_test(more_overrides_than_there_is_room_for_damage_the_line),
