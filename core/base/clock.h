@@ -6,5 +6,7 @@
 
 /* Milliseconds since some moment, unmoved by changes of the date. */
 int64_t clock_ms(void);
+/* The same clock in microseconds. */
+int64_t clock_us(void);
 
 #endif

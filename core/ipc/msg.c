@@ -74,6 +74,11 @@ void msg_put_u32(struct msg *m, uint32_t v)
 	put(m, &v, sizeof(v));
 }
 
+void msg_put_u64(struct msg *m, uint64_t v)
+{
+	put(m, &v, sizeof(v));
+}
+
 void msg_put_bytes(struct msg *m, const void *p, size_t n)
 {
 	if (n > MSG_MAX) {
@@ -99,6 +104,7 @@ void msg_put_user(struct msg *m, const struct restante_user *u)
 	msg_put_u32(m, u->uid);
 	msg_put_u32(m, u->gid);
 	msg_put_u32(m, u->flags);
+	msg_put_u64(m, u->stamp);
 	if (u->attrs != NULL)
 		while (u->attrs[n] != NULL)
 			n++;
@@ -207,16 +213,29 @@ enum msg_got msg_recv(const struct channel *c, struct msg *m)
 	return MSG_GOT;
 }
 
+static void get(struct msg *m, void *to, uint32_t n)
+{
+	if (m->bad || m->len - m->pos < n) {
+		m->bad = 1;
+		return;
+	}
+	memcpy(to, m->data + m->pos, n);
+	m->pos += n;
+}
+
 uint32_t msg_get_u32(struct msg *m)
 {
-	uint32_t v;
+	uint32_t v = 0;
 
-	if (m->bad || m->len - m->pos < sizeof(v)) {
-		m->bad = 1;
-		return 0;
-	}
-	memcpy(&v, m->data + m->pos, sizeof(v));
-	m->pos += (uint32_t)sizeof(v);
+	get(m, &v, sizeof(v));
+	return v;
+}
+
+uint64_t msg_get_u64(struct msg *m)
+{
+	uint64_t v = 0;
+
+	get(m, &v, sizeof(v));
 	return v;
 }
 
@@ -257,6 +276,7 @@ void msg_get_user(struct msg *m, struct restante_user *u, const char **attrs, si
 	u->uid = msg_get_u32(m);
 	u->gid = msg_get_u32(m);
 	u->flags = msg_get_u32(m);
+	u->stamp = msg_get_u64(m);
 	n = msg_get_u32(m);
 	if (n >= cap || n % 2 != 0) {
 		m->bad = 1;

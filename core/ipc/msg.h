@@ -38,9 +38,10 @@ enum msg_got {
 
 void msg_start(struct msg *, enum msg_type);
 void msg_put_u32(struct msg *, uint32_t);
+void msg_put_u64(struct msg *, uint64_t);
 void msg_put_bytes(struct msg *, const void *, size_t);
 void msg_put_str(struct msg *, const char *);
-/* Name, home, uid, gid, flags and all attrs. */
+/* Name, home, uid, gid, flags, stamp and all attrs. */
 void msg_put_user(struct msg *, const struct restante_user *);
 
 /* 0, or -1 with errno: EAGAIN the peer does not keep up (a non-blocking socket; callers bound what
@@ -50,6 +51,7 @@ int msg_send(const struct channel *, const struct msg *);
 
 enum msg_got msg_recv(const struct channel *, struct msg *);
 uint32_t msg_get_u32(struct msg *);
+uint64_t msg_get_u64(struct msg *);
 /* Points into the message; *n octets. Never NULL. */
 const unsigned char *msg_get_bytes(struct msg *, size_t *n);
 /* Points into the message; "" when bad. Strings with a NUL inside are bad. */

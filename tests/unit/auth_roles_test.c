@@ -49,7 +49,7 @@ static void set(struct conf *c, const char *name, const char *value)
 	size_t bad;
 
 	items[0] = value;
-	assert_int_equal(conf_set(c, conf_row(name), items, 1, &bad, &why), 0);
+	assert_int_equal(conf_set(c, conf_row(name), items, value != NULL, &bad, &why), 0);
 }
 
 static void set_mechanisms(struct conf *c)
@@ -101,9 +101,8 @@ static struct conf *configure(struct house *h)
 	struct conf *c = conf_new();
 
 	for (size_t i = 0; i < conf_table_rows; i++)
-		if ((conf_table[i].s.flags & CONF_LIST) == 0)
-			set(c, conf_table[i].s.name,
-				conf_table[i].s.fallback != NULL ? conf_table[i].s.fallback : "");
+		if ((conf_table[i].s.flags & RESTANTE_LIST) == 0)
+			set(c, conf_table[i].s.name, conf_table[i].s.fallback);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		set(c, rows[i][0], rows[i][1]);
 	set(c, "first_valid_uid", h->uid);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include "base/buf.h"
 #include "base/log.h"
+#include "base/net.h"
 #include "base/wipe.h"
 
 static void a_buffer_grows_and_always_ends_with_nul(void **state)
@@ -80,12 +81,64 @@ static void secrets_are_the_same_only_when_each_octet_is(void **state)
 	assert_true(same_secret("a", "b", 0));
 }
 
+/* RFC 4632 section 3.1. */
+static void a_network_holds_its_addresses_and_no_others(void **state)
+{
+	static const struct {
+		const char *list, *ip;
+		int holds;
+	} rows[] = {
+		{"192.0.2.0/24", "192.0.2.255", 1},
+		{"192.0.2.0/24", "192.0.3.0", 0},
+		{"192.0.2.77/24", "192.0.2.1", 1},
+		{"192.0.2.0/25", "192.0.2.128", 0},
+		{"192.0.2.1", "192.0.2.1", 1},
+		{"192.0.2.1", "::ffff:192.0.2.1", 1},
+		{"0.0.0.0/0", "203.0.113.9", 1},
+		{"0.0.0.0/0", "2001:db8::1", 0},
+		{"2001:db8::/33", "2001:db8:7fff::1", 1},
+		{"2001:db8::/33", "2001:db8:8000::1", 0},
+		{"10.0.0.0/8,2001:db8::/32", "2001:db8::9", 1},
+		{"10.0.0.0/8,2001:db8::/32", "192.0.2.1", 0},
+		{"10.0.0.0/8", "10.0.0.1 ", 0},
+		{"10.0.0.0/8", "", 0},
+		{"", "192.0.2.1", 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_int_equal(net_list_holds(rows[i].list, rows[i].ip), rows[i].holds);
+}
+
+static void what_is_no_list_of_networks_is_told(void **state)
+{
+	static const char *const wrong[] = {"192.0.2.0/33", "192.0.2/24", "x", "10.0.0.0/8,",
+		"10.0.0.0/8,,::1", "10.0.0.0/", "10.0.0.0/-1", "2001:db8::/129", "10.0.0.0/8 ",
+		","};
+	struct net net;
+	char text[NET_TEXT];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		assert_non_null(net_list_wrong(wrong[i]));
+	assert_null(net_list_wrong("10.0.0.0/8,::1,192.0.2.1/32"));
+	assert_null(net_list_wrong(""));
+	assert_int_equal(net_parse("192.0.2.77/24", 13, &net), 0);
+	net_text(&net, text);
+	assert_string_equal(text, "192.0.2.0/24");
+	assert_int_equal(net_parse("2001:db8::1", 11, &net), 0);
+	net_text(&net, text);
+	assert_string_equal(text, "2001:db8::1");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_buffer_grows_and_always_ends_with_nul),
 		cmocka_unit_test(a_client_cannot_forge_a_log_field),
 		cmocka_unit_test(a_log_line_is_one_line),
+		cmocka_unit_test(a_network_holds_its_addresses_and_no_others),
+		cmocka_unit_test(what_is_no_list_of_networks_is_told),
 		cmocka_unit_test(a_text_that_does_not_fit_is_cut_and_ended),
 		cmocka_unit_test(secrets_are_the_same_only_when_each_octet_is),
 	};

@@ -44,6 +44,7 @@ static void put_grant(struct msg *m)
 	struct restante_user user = {.size = sizeof(user),
 		.uid = 1001,
 		.gid = 1002,
+		.stamp = UINT64_C(0x123456789abcdef0),
 		.name = "anna",
 		.home = "/home/anna",
 		.attrs = attrs};
@@ -71,6 +72,7 @@ static void a_user_record_arrives_as_it_was_sent(void **state)
 	assert_string_equal(user.home, "/home/anna");
 	assert_int_equal(user.uid, 1001);
 	assert_int_equal(user.gid, 1002);
+	assert_true(user.stamp == UINT64_C(0x123456789abcdef0));
 	assert_string_equal(user.attrs[1], "mbox");
 	assert_null(user.attrs[2]);
 }

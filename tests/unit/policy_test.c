@@ -20,11 +20,11 @@ static struct conf *configure(const char *name, const char *value)
 		const struct conf_row *row = &conf_table[i];
 		const char **items = mem_alloc(1, sizeof(*items));
 
-		items[0] = row->s.fallback != NULL ? row->s.fallback : "";
-		if (name != NULL && conf_row(name) == row)
-			items[0] = value;
-		assert_int_equal(
-			conf_set(c, row, items, (row->s.flags & CONF_LIST) == 0, &bad, &why), 0);
+		items[0] = name != NULL && conf_row(name) == row ? value : row->s.fallback;
+		if ((row->s.flags & RESTANTE_LIST) == 0)
+			assert_int_equal(conf_set(c, row, items, items[0] != NULL, &bad, &why), 0);
+		else
+			free(items);
 	}
 	return c;
 }
