@@ -192,15 +192,16 @@ static int ask_all(struct backends *b, enum verify_what what, const struct quest
 }
 
 /* A plugin that knows who it is, and no more, leaves the rest to whoever has the record. */
-static int complete(struct backends *b, struct question *q)
+static int complete(struct backends *b, const struct question *q)
 {
 	struct restante_request request = *q->request;
+	struct question record = *q;
 
 	if (str_copy(b->name, sizeof(b->name), q->user->name) == -1 || b->name[0] == '\0')
 		return RESTANTE_PERM;
 	request.user = b->name;
-	q->request = &request;
-	return ask_all(b, VERIFY_LOOKUP, q);
+	record.request = &request;
+	return ask_all(b, VERIFY_LOOKUP, &record);
 }
 
 int backends_ask(struct backends *b, enum verify_what what, const struct restante_request *request,
