@@ -71,6 +71,7 @@ static int has_too_many(struct spawner *s, const struct restante_user *u, const 
 	int64_t max = conf_user_num(s->conf, u, "max_user_connections");
 	char text[REPLY_MAX];
 	struct buf line = {0};
+	size_t n;
 
 	if (max == 0)
 		return 0;
@@ -82,9 +83,8 @@ static int has_too_many(struct spawner *s, const struct restante_user *u, const 
 	buf_printf(&line, " why=max_user_connections");
 	log_line(LOG_NOTICE, "%s", buf_str(&line));
 	buf_free(&line);
-	(void)send(c->fd, text,
-		reply_format(text, sizeof(text), c->language, REPLY_OPEN_MANY, 0, 0),
-		MSG_NOSIGNAL | MSG_DONTWAIT);
+	n = reply_format(text, sizeof(text), c->language, REPLY_OPEN_MANY, 0, 0);
+	(void)send(c->fd, text, n, MSG_NOSIGNAL | MSG_DONTWAIT);
 	return 1;
 }
 
