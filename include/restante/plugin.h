@@ -192,7 +192,7 @@ struct restante_body {
 			    restante_message.octets only where that came from a hint that was wrong. */
 	void *b; /* the plugin's: first argument of read() and release() */
 	/* [sess, mnt] The next 1..n stored octets into buf; 0 = end; <0 = restante_result, and then the
-	 * client gets no end of the message. Not called after 0 or an error. */
+	 * client gets no end of the message. n is 4096 at least. Not called after 0 or an error. */
 	int64_t (*read)(void *b, void *buf, size_t n);
 	/* [sess, mnt] Called once after a body() that returned OK, also before the end was read; NULL =
 	 * nothing to do */

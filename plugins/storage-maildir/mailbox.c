@@ -102,6 +102,8 @@ int maildir_open(const struct restante_host *host, const struct restante_user *u
 	struct maildir *md = host->alloc(host->c, sizeof(*md));
 	int bad;
 
+	if (mode < RESTANTE_SESSION || mode > RESTANTE_MAINTAIN)
+		return RESTANTE_PERM;
 	md->host = host;
 	md->uid = user->uid;
 	md->path = host->str(host->c, "path");

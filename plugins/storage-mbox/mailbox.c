@@ -54,6 +54,8 @@ int mbox_open(const struct restante_host *host, const struct restante_user *user
 	struct mbox *mb = host->alloc(host->c, sizeof(*mb));
 	int bad;
 
+	if (mode < RESTANTE_SESSION || mode > RESTANTE_MAINTAIN)
+		return RESTANTE_PERM;
 	mb->host = host;
 	mb->uid = user->uid;
 	mb->gid = user->gid;
