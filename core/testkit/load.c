@@ -26,7 +26,8 @@ int kit_set(struct kit *k, size_t i, const char *value)
 	struct conf_setting *s = &k->settings[i];
 	struct buf why = {0};
 	int64_t num = 0;
-	int bad = value != NULL && value_check(s->type, s->range, value, &num, &why) == -1;
+	int bad = value != NULL &&
+		  value_check_setting(s->type, s->flags, s->range, value, &num, &why) == -1;
 
 	buf_free(&why);
 	if (bad)
@@ -57,9 +58,12 @@ static int read_settings(struct kit *k, struct buf *why)
 				why, "the setting %s is required: add %s=VALUE", s->name, s->name);
 			return -1;
 		}
-		if (kit_set(k, i, value != NULL ? value : s->fallback) == -1) {
+		if (value == NULL)
+			value = s->fallback;
+		if (kit_set(k, i, value) == -1) {
 			buf_printf(why, "%s=%s: ", s->name, value);
-			(void)value_check(s->type, s->range, value, &k->settings[i].num, why);
+			(void)value_check_setting(
+				s->type, s->flags, s->range, value, &k->settings[i].num, why);
 			return -1;
 		}
 	}
