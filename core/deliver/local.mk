@@ -16,4 +16,5 @@ restante_deliver_CFLAGS = $(AM_CFLAGS) $(LIBEVENT_CFLAGS)
 restante_deliver_LDFLAGS = $(AM_LDFLAGS) $(plug_preload)
 restante_deliver_LDADD = core/mail/libmail.a $(tool_libs) $(plug_libs) $(LIBEVENT_LIBS) \
 	$(SECCOMP_LIBS)
+dist_man_MANS += core/deliver/restante-deliver.8
 EXTRA_restante_deliver_DEPENDENCIES = $(plug_preload_files)

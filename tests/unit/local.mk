@@ -47,6 +47,13 @@ sys_test_SOURCES = tests/unit/sys_test.c
 sys_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 sys_test_LDADD = core/sys/libsys.a $(SECCOMP_LIBS) $(CMOCKA_LIBS)
 
+# Delivery.
+check_PROGRAMS += lmtp_test
+TESTS += lmtp_test
+lmtp_test_SOURCES = tests/unit/lmtp_test.c $(lmtp_sources)
+lmtp_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+lmtp_test_LDADD = core/mail/libmail.a core/base/libbase.a $(CMOCKA_LIBS)
+
 # The protocol.
 check_PROGRAMS += line_test command_test reply_test sasl_test encode_test
 TESTS += line_test command_test reply_test sasl_test encode_test
