@@ -31,6 +31,7 @@ enum { FROM_LEN = sizeof(from) - 1 };
 struct put {
 	struct mbox *mb;
 	struct draft draft;
+	char uid[UID_LEN + 2]; /* to be kept; too long, if it is; "" = none */
 	int place;
 	char last; /* octet of the message; 0 = there is none */
 };
@@ -73,6 +74,8 @@ int mbox_put_begin(void *st, const struct restante_put *what, void **out)
 		return mbox_failed(mb, "write", NULL);
 	put->mb = mb;
 	put->place = LINE_START;
+	if (what->uid)
+		snprintf(put->uid, sizeof(put->uid), "%s", what->uid);
 	bad = draft_begin(mb, &put->draft);
 	if (!bad) {
 		bad = put_from(put, what);
@@ -226,17 +229,23 @@ static int append(struct put *put)
 		bad = mbox_failed(mb, "read", NULL);
 	if (!bad)
 		bad = ends_there(mb, (uint64_t)st.st_size, &there);
+	if (!bad)
+		bad = keep_uid(mb, &put->draft, ENDS, put->uid);
 	if (bad) {
 		draft_drop(mb, &put->draft);
 		return bad;
 	}
 	bad = draft_name(
 		mb, &put->draft, JOURNAL_APPEND, (uint64_t)st.st_size, (uint64_t)st.st_size, there);
-	if (bad) { /* nothing was done yet, and nothing shall be */
+	if (bad) /* nothing was done yet, and nothing shall be */
 		journal_remove(mb);
-		return bad;
-	}
-	return journal_apply(mb);
+	else
+		bad = journal_apply(mb);
+	if (bad)
+		keep_undo(mb);
+	else
+		keep_done(mb);
+	return bad;
 }
 
 int mbox_put_end(void *p, int commit)

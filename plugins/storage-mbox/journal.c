@@ -92,7 +92,7 @@ int draft_begin(struct mbox *mb, struct draft *d)
 	return bad;
 }
 
-static int flush(struct mbox *mb, struct draft *d)
+int draft_flush(struct mbox *mb, struct draft *d)
 {
 	if (!d->fill)
 		return RESTANTE_OK;
@@ -118,7 +118,7 @@ int draft_add(struct mbox *mb, struct draft *d, const void *p, size_t n)
 		at += part;
 		n -= part;
 		if (d->fill == JOURNAL_CHUNK) {
-			int bad = flush(mb, d);
+			int bad = draft_flush(mb, d);
 
 			if (bad)
 				return bad;
@@ -146,7 +146,7 @@ int draft_copy(struct mbox *mb, struct draft *d, int fd, uint64_t off, uint64_t 
 		off += part;
 		n -= part;
 		if (d->fill == JOURNAL_CHUNK)
-			bad = flush(mb, d);
+			bad = draft_flush(mb, d);
 		if (bad)
 			return bad;
 	}
@@ -174,7 +174,7 @@ static int seal(struct mbox *mb, struct draft *d, enum journal_kind kind, uint64
 int draft_name(struct mbox *mb, struct draft *d, enum journal_kind kind, uint64_t at, uint64_t size,
 	uint64_t skip)
 {
-	int bad = flush(mb, d);
+	int bad = draft_flush(mb, d);
 
 	if (!bad && seal(mb, d, kind, at, size, skip))
 		bad = mbox_failed_full(mb, "write", d->name);

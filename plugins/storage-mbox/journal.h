@@ -50,6 +50,8 @@ int draft_begin(struct mbox *, struct draft *);
 int draft_add(struct mbox *, struct draft *, const void *, size_t n);
 /* Adds n octets of another file. */
 int draft_copy(struct mbox *, struct draft *, int fd, uint64_t off, uint64_t n);
+/* Writes what is in memory, so that fd has all of it, from JOURNAL_TEXT on. */
+int draft_flush(struct mbox *, struct draft *);
 /* Lock held: syncs it and gives it its name, over an older journal. The draft is over. On error either may be
  * the journal now. Of what was added the first skip octets are left out. */
 int draft_name(struct mbox *, struct draft *, enum journal_kind, uint64_t at, uint64_t size, uint64_t skip);

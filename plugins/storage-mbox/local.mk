@@ -13,6 +13,7 @@ storage_mbox_sources = \
 	plugins/storage-mbox/header.c plugins/storage-mbox/header.h \
 	plugins/storage-mbox/index.c plugins/storage-mbox/index.h \
 	plugins/storage-mbox/journal.c plugins/storage-mbox/journal.h \
+	plugins/storage-mbox/keep.c \
 	plugins/storage-mbox/lines.c plugins/storage-mbox/lines.h \
 	plugins/storage-mbox/lock.c \
 	plugins/storage-mbox/mailbox.c plugins/storage-mbox/mbox.h \

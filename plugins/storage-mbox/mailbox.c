@@ -92,6 +92,7 @@ void mbox_close(void *st)
 	mbox_index_free(&mb->index);
 	mbox_index_free(&mb->now);
 	free(mb->place);
+	keep_free(mb);
 	free(mb->note);
 	close_if_open(mb->fd);
 	close_if_open(mb->session);

@@ -32,6 +32,8 @@ enum uidl_from { UIDL_HASH, UIDL_XUIDL };
 
 struct reader; /* body.c */
 struct locks;  /* lock.c */
+struct kept;   /* keep.c */
+struct draft;  /* journal.h */
 
 struct mbox {
 	const struct restante_host *host;
@@ -52,6 +54,7 @@ struct mbox {
 	uint64_t *place;       /* for each entry of index: its number in now, or NOWHERE */
 	struct reader *reader; /* body.c; NULL until the first one */
 	struct locks *locks;   /* lock.c; NULL until the first one */
+	struct kept *kept;     /* keep.c; NULL until the first delivery that brings a UIDL */
 	void *note;	       /* notes.c; from malloc, freed by close */
 };
 
@@ -126,6 +129,8 @@ int look_again_locked(struct mbox *);
 const struct index_entry *place_of(const struct mbox *, uint64_t key);
 /* The index that place_of() points into. */
 const struct index *current(const struct mbox *);
+/* Lock held: a new index of the file as it is, with the help of the stored one, which it replaces. */
+int index_now(struct mbox *, struct index *);
 /* Did a file that was as the index says only grow since? *st is what it is now. */
 bool only_grew(struct mbox *, const struct index *, const struct stat *st);
 
@@ -142,6 +147,16 @@ int uidl_removed(struct mbox *);
  * one that has it, or NOWHERE. */
 int uidl_set(struct groups *, const struct index *);
 uint64_t uidl_find(const struct groups *, const struct index *, const char *uid, size_t len);
+
+/* --- keep.c: UIDLs that deliveries bring --- */
+/* Lock held: notes on disk that the message in the draft, whose From_ line is skip octets behind the beginning,
+ * will have that UIDL, unless it is illegal or in use. Either keep_done() or keep_undo() must follow. */
+int keep_uid(struct mbox *, struct draft *, uint64_t skip, const char *uid);
+/* Lock held: the message is in the file. */
+void keep_done(struct mbox *);
+/* It will not be. */
+void keep_undo(struct mbox *);
+void keep_free(struct mbox *);
 
 /* --- store.c: the index on disk --- */
 void mbox_store_load(struct mbox *, struct index *);

@@ -169,6 +169,26 @@ int mbox_refresh(struct mbox *mb)
 	return bad;
 }
 
+int index_now(struct mbox *mb, struct index *fresh)
+{
+	struct index old;
+	int bad = RESTANTE_OK;
+
+	mbox_store_load(mb, &old);
+	if (mb->st.st_size == 0)
+		*fresh = (struct index){0};
+	else if (fits(mb, &old)) {
+		*fresh = old;
+		return RESTANTE_OK;
+	} else {
+		bad = build(mb, &old, fresh);
+		if (!bad)
+			mbox_store_save(mb, fresh);
+	}
+	mbox_index_free(&old);
+	return bad;
+}
+
 const struct index *current(const struct mbox *mb)
 {
 	return mb->moved ? &mb->now : &mb->index;

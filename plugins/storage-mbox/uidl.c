@@ -6,11 +6,11 @@
  * Which of two identical messages has which UIDL cannot be seen in them. It is known from what was
  * before, read in order, since messages of an mbox vanish or are appended and seldom change places. That
  * is the old index; and because an index may be lost, a record names the messages that have, or had, a
- * twin. Its lines are
+ * twin, and those whose UIDL came with their delivery (keep.c). Its lines are
  *
  *	[-]hash uidl
  *
- * in the order of the file. A '-' says that a session is removing that one: after a crash the number of
+ * in the order of the file, and each stays as long as its message. A '-' says that a session is removing that one: after a crash the number of
  * messages with the hash tells whether it came to that. */
 #include "uidl.h"
 
@@ -21,7 +21,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
-enum { HEX_LEN = 2 * HASH_LEN, NEW_UID_LEN = HEX_LEN + 12 };
+enum { NEW_UID_LEN = HEX_LEN + 12 };
 
 /* A UIDL that is or was in use. */
 struct item {
@@ -39,26 +39,6 @@ struct pool {
 	uint32_t n, from; /* the first one behind the last that was given away */
 	struct groups by_hash, by_uid;
 };
-
-static uint64_t hash_key(const uint8_t *hash)
-{
-	uint64_t key;
-
-	memcpy(&key, hash, sizeof(key));
-	return key;
-}
-
-static uint64_t uid_key(const char *uid, size_t len)
-{
-	return mbox_index_sum(0, uid, len);
-}
-
-static void to_hex(char hex[HEX_LEN + 1], const uint8_t *hash)
-{
-	for (int i = 0; i < HEX_LEN; i++)
-		hex[i] = "0123456789abcdef"[hash[i / 2] >> (i % 2 ? 0 : 4) & 15];
-	hex[HEX_LEN] = '\0';
-}
 
 /* --- sets of UIDLs --- */
 
@@ -95,14 +75,14 @@ static const char *item_uid(const struct pool *p, const struct item *it)
 	return it->uid ? it->uid : entry_uid(p->fresh, &p->fresh->entry[it->entry]);
 }
 
-static bool pool_has(const struct pool *p, const char *uid, size_t len)
+static struct item *pool_find(const struct pool *p, const char *uid, size_t len)
 {
 	uint32_t i = groups_first(&p->by_uid, uid_key(uid, len));
 
 	for (; i != GROUPS_NONE; i = groups_next(&p->by_uid, i))
 		if (p->item[i].uid_len == len && memcmp(item_uid(p, &p->item[i]), uid, len) == 0)
-			return true;
-	return false;
+			return &p->item[i];
+	return NULL;
 }
 
 static void pool_add(struct pool *p, const struct item *it)
@@ -128,13 +108,22 @@ static int pool_make(struct pool *p, const struct index *old, const struct index
 		const struct index_entry *e = &old->entry[i];
 		const char *uid = entry_uid(old, e);
 
-		pool_add(p, &(struct item){.hash = e->hash, .uid = uid, .uid_len = e->uid_len,
-			.live = i < known, .free = i >= known && !record_removed(record, uid, e->uid_len)});
+		const struct record_line *l = record_find(record, uid, e->uid_len);
+
+		pool_add(p, &(struct item){.hash = e->hash,
+				    .uid = uid,
+				    .uid_len = e->uid_len,
+				    .live = i < known,
+				    .free = i >= known && !(l && l->removed)});
 	}
 	for (size_t i = 0; i < record->n; i++) {
 		const struct record_line *l = &record->line[i];
+		struct item *it = pool_find(p, l->uid, l->uid_len);
+		bool newer = it && !it->live && memcmp(it->hash, l->hash, HASH_LEN) != 0;
 
-		if (!pool_has(p, l->uid, l->uid_len))
+		if (newer) /* the one that the old index knows vanished before this one was delivered */
+			it->free = false;
+		if (!it || newer)
 			pool_add(p, &(struct item){.hash = l->hash, .uid = l->uid, .uid_len = l->uid_len,
 				.free = !l->removed});
 	}
@@ -165,15 +154,24 @@ static struct item *pool_take(struct pool *p, const uint8_t *hash)
 	return any;
 }
 
-/* Has the message a living twin, or one that died? */
-static bool has_twin(const struct pool *p, const struct index_entry *e)
+/* Does the message have a UIDL that could not be made again from it? It does if it has a living twin,
+ * or one that died, or a UIDL that is not its hash; where X-UIDL may be the UIDL, the record knows. */
+static bool worth_noting(const struct mbox *mb, const struct pool *p, const struct record *record,
+	const struct index_entry *e)
 {
 	uint32_t i = groups_first(&p->by_hash, hash_key(e->hash));
+	const char *uid = entry_uid(p->fresh, e);
+	char hex[HEX_LEN + 1];
 	unsigned int alive = 0;
 
 	for (; i != GROUPS_NONE && alive < 2; i = groups_next(&p->by_hash, i))
 		alive += p->item[i].live && memcmp(p->item[i].hash, e->hash, HASH_LEN) == 0;
-	return alive > 1 || (e->uid_len > HEX_LEN && entry_uid(p->fresh, e)[HEX_LEN] == '.');
+	if (alive > 1 || record_find(record, uid, e->uid_len))
+		return true;
+	hash_to_hex(hex, e->hash);
+	if (mb->uidl_from == UIDL_XUIDL)
+		return e->uid_len > HEX_LEN && memcmp(uid, hex, HEX_LEN) == 0;
+	return strcmp(uid, hex) != 0;
 }
 
 /* --- assigning --- */
@@ -185,10 +183,11 @@ static size_t make_uid(const struct pool *p, const struct index_entry *e, char u
 	size_t len = HEX_LEN;
 	uint32_t n = 0;
 
-	to_hex(uid, e->hash);
+	hash_to_hex(uid, e->hash);
 	for (; i != GROUPS_NONE; i = groups_next(&p->by_hash, i))
 		n++;
-	for (; pool_has(p, uid, len); n++)
+	n += n == 0;
+	for (; pool_find(p, uid, len); n++)
 		len = HEX_LEN + (size_t)snprintf(uid + HEX_LEN, NEW_UID_LEN - HEX_LEN, ".%u", n);
 	return len;
 }
@@ -204,7 +203,7 @@ static int assign(struct pool *p, struct index *fresh, uint32_t i)
 	e->flags &= (uint8_t)~ENTRY_FRESH;
 	if (it)
 		return mbox_index_set_uid(fresh, i, it->uid, it->uid_len);
-	if (!e->uid_len || pool_has(p, entry_uid(fresh, e), e->uid_len)) {
+	if (!e->uid_len || pool_find(p, entry_uid(fresh, e), e->uid_len)) {
 		len = make_uid(p, e, uid);
 		if (mbox_index_set_uid(fresh, i, uid, len))
 			return -1;
@@ -220,12 +219,8 @@ static void note_twins(struct mbox *mb, const struct pool *p, const struct recor
 
 	for (uint64_t i = 0; i < p->fresh->head.count; i++) {
 		const struct index_entry *e = &p->fresh->entry[i];
-		char hex[HEX_LEN + 1];
-
-		if (!has_twin(p, e))
-			continue;
-		to_hex(hex, e->hash);
-		record_print(&text, false, hex, entry_uid(p->fresh, e));
+		if (worth_noting(mb, p, record, e))
+			record_print(&text, false, e->hash, entry_uid(p->fresh, e));
 	}
 	record_write(mb, record, &text);
 	free(text.p);
@@ -264,7 +259,7 @@ int uidl_removing(struct mbox *mb, const bool *gone)
 	struct record record;
 	struct groups set;
 	struct text text = {0};
-	bool twins = false;
+	bool noted = false;
 	int bad = record_read(mb, ix, &record);
 
 	if (bad || record.n == 0)
@@ -277,15 +272,13 @@ int uidl_removing(struct mbox *mb, const bool *gone)
 	for (size_t i = 0; i < record.n; i++) {
 		const struct record_line *l = &record.line[i];
 		uint64_t at = uidl_find(&set, ix, l->uid, l->uid_len);
-		char hex[HEX_LEN + 1];
 
 		if (at == NOWHERE)
 			continue;
-		twins |= gone[at];
-		to_hex(hex, l->hash);
-		record_print(&text, gone[at], hex, l->uid);
+		noted |= gone[at];
+		record_print(&text, gone[at], l->hash, l->uid);
 	}
-	if (twins)
+	if (noted)
 		bad = record_write(mb, &record, &text);
 	free(text.p);
 	groups_free(&set);
@@ -306,12 +299,10 @@ int uidl_removed(struct mbox *mb)
 		return bad;
 	for (size_t i = 0; i < record.n; i++) {
 		const struct record_line *l = &record.line[i];
-		char hex[HEX_LEN + 1];
 
 		removed += l->removing;
-		to_hex(hex, l->hash);
 		if (!l->removing)
-			record_print(&text, false, hex, l->uid);
+			record_print(&text, false, l->hash, l->uid);
 	}
 	if (removed) {
 		unlinkat(mb->state, INDEX_FILE, 0);

@@ -5,7 +5,7 @@
  *
  *	list		a line for each message: UIDL octets digest
  *	delete UIDL...	a session that deletes them and quits
- *	deliver FILE	one delivery
+ *	deliver FILE [UIDL]	one delivery, which may bring its UIDL
  *	maintain	clean, check and repair
  *	note [TEXT]	writes the note "test", or prints it
  *
@@ -133,12 +133,13 @@ static int deliver(struct step *s)
 {
 	char buf[3000]; /* several put_data() for a message of some size */
 	int fd = open(s->uids[0], O_RDONLY), bad;
-	const struct restante_put from = plugin_host_from("sender@example.org");
+	struct restante_put from = plugin_host_from("sender@example.org");
 	ssize_t n = 0;
 	void *put;
 
 	if (fd < 0)
 		return broken("no file to deliver");
+	from.uid = s->uids[1];
 	bad = open_mailbox(s, RESTANTE_DELIVER);
 	if (bad)
 		return bad;

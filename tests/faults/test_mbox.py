@@ -178,6 +178,27 @@ def test_a_delivery(path, whole, from_mta, source, fault):
 
 
 @pytest.mark.parametrize("fault", FAULTS)
+def test_a_delivery_that_brings_its_uidl(path, whole, from_mta, source, fault):
+    """Who sees the message sees that UIDL; a line of mbox.uidl without its message means nothing."""
+    reference = Mailbox(path, known=True)
+    assert reference.run("deliver", source, "kept").returncode == 0
+    new = reference.see()[-1].split()
+    assert new[0] == "kept"
+    for mailbox, done, place in faults.disturbed(lambda: Mailbox(path, known=True), fault, "deliver", source, "kept"):
+        mailbox.append(MTA)
+        seen = mailbox.see()
+        assert seen[: len(whole)] == whole, place
+        assert seen[-1] == from_mta, place
+        more = [line.split() for line in seen[len(whole) : -1]]
+        assert more in ([], [new]), place
+        if done.returncode != KILLED:
+            assert more == ([new] if done.returncode == 0 else []), place
+        if not more:  # who converts tries again
+            assert mailbox.run("deliver", source, "kept").returncode == 0, place
+            assert mailbox.see()[-1].split() == new, place
+
+
+@pytest.mark.parametrize("fault", FAULTS)
 def test_a_note(path, whole, fault):
     for mailbox, done, place in faults.disturbed(lambda: Mailbox(path, known=True), fault, "note", "second"):
         after = mailbox.run("note").stdout.strip()

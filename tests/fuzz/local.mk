@@ -82,6 +82,10 @@ fuzz_mbox_in_SOURCES = tests/fuzz/fuzz_mbox_in.c core/ctl/mbox_in.c core/ctl/mbo
 fuzz_mbox_in_CPPFLAGS = $(AM_CPPFLAGS) -DFUZZ_MBOX_IN # objects of its own
 fuzz_mbox_in_LDFLAGS = $(FUZZ_LINK)
 fuzz_mbox_in_LDADD = core/base/libbase.a
+FUZZ_TARGETS += fuzz-mbox-record
+fuzz_mbox_record_SOURCES = tests/fuzz/fuzz_mbox_record.c $(storage_mbox_sources) $(FUZZ_MAIN)
+fuzz_mbox_record_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/plugins/storage-mbox -DVERSION='"$(VERSION)"'
+fuzz_mbox_record_LDFLAGS = $(FUZZ_LINK)
 FUZZ_TARGETS += fuzz-mbox-journal
 fuzz_mbox_journal_SOURCES = tests/fuzz/fuzz_mbox_journal.c tests/unit/plugin_host.c \
 	tests/unit/plugin_host.h $(storage_mbox_sources) $(FUZZ_MAIN)

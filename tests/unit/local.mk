@@ -149,7 +149,7 @@ endif
 
 # storage-mbox.
 mbox_tests = mbox_pure_test mbox_pure_1_test mbox_pure_0_test mbox_read_test mbox_uidl_test \
-	mbox_cache_test mbox_lock_test mbox_change_test
+	mbox_cache_test mbox_lock_test mbox_change_test mbox_keep_test
 check_PROGRAMS += $(mbox_tests)
 TESTS += $(mbox_tests)
 mbox_box_sources = tests/unit/mbox_box.c tests/unit/mbox_box.h \
@@ -159,6 +159,10 @@ mbox_lock_test_SOURCES = tests/unit/mbox_lock_test.c $(mbox_box_sources)
 mbox_lock_test_CPPFLAGS = $(mbox_box_cppflags) -I$(top_srcdir)/plugins/storage-mbox
 mbox_lock_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 mbox_lock_test_LDADD = $(CMOCKA_LIBS)
+mbox_keep_test_SOURCES = tests/unit/mbox_keep_test.c $(mbox_box_sources)
+mbox_keep_test_CPPFLAGS = $(mbox_box_cppflags)
+mbox_keep_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+mbox_keep_test_LDADD = $(CMOCKA_LIBS)
 mbox_change_test_SOURCES = tests/unit/mbox_change_test.c $(mbox_box_sources)
 mbox_change_test_CPPFLAGS = $(mbox_box_cppflags)
 mbox_change_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
