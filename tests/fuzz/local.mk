@@ -92,3 +92,7 @@ fuzz_mbox_journal_SOURCES = tests/fuzz/fuzz_mbox_journal.c tests/unit/plugin_hos
 fuzz_mbox_journal_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/plugins/storage-mbox \
 	-DVERSION='"$(VERSION)"'
 fuzz_mbox_journal_LDFLAGS = $(FUZZ_LINK)
+
+FUZZ_TARGETS += fuzz-proxy
+fuzz_proxy_SOURCES = tests/fuzz/fuzz_proxy.c core/login/proxy.c $(FUZZ_MAIN)
+fuzz_proxy_LDFLAGS = $(FUZZ_LINK)

@@ -15,6 +15,11 @@ login_tls_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(OPENSSL_CFLAGS)
 login_tls_test_LDADD = core/conf/libconf.a core/sys/libsys.a core/ipc/libipc.a \
 	core/base/libbase.a $(OPENSSL_LIBS) $(SECCOMP_LIBS) $(CMOCKA_LIBS)
 
+check_PROGRAMS += proxy_test
+TESTS += proxy_test
+proxy_test_SOURCES = tests/unit/proxy_test.c core/login/proxy.c core/login/proxy.h
+proxy_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+proxy_test_LDADD = $(CMOCKA_LIBS)
 
 check_PROGRAMS += base_test msg_test
 TESTS += base_test msg_test
