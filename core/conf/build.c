@@ -6,6 +6,7 @@
 #include "conf/impl.h"
 #include "conf/value.h"
 #include "ipc/mechanisms.h"
+#include "sys/listen.h"
 
 #define DEFAULT_ITEMS 8
 
@@ -207,11 +208,19 @@ static void build_plugin(struct builder *b, const struct section *s)
 
 /* --- rules between settings ------------------------------------------------------------------- */
 
-static int is_tls(const char *listen)
+static void check_listener(struct builder *b, const char *item)
 {
-	size_t n = strlen(listen);
+	struct listen_address a;
+	const char *why;
 
-	return n > 4 && strcmp(listen + n - 4, "/tls") == 0;
+	if (listen_parse(item, &a, &why) == -1)
+		return; /* has been said */
+	if (a.tls && conf_count(b->c, "tls_cert") == 0)
+		blame(b, "", "listen", ": an address with /tls needs tls_cert and tls_key");
+	if (a.proxy && conf_count(b->c, "proxy_trusted") == 0)
+		blame(b, "", "listen",
+			": an address with /proxy needs proxy_trusted, the networks of the "
+			"proxies");
 }
 
 static void check_listen(struct builder *b)
@@ -226,10 +235,8 @@ static void check_listen(struct builder *b)
 		for (size_t j = 0; j < i; j++)
 			if (strcmp(item, conf_item(b->c, "listen", j)) == 0)
 				blame(b, "", "listen", ": the same address occurs twice");
-		if (is_tls(item) && conf_count(b->c, "tls_cert") == 0) {
-			blame(b, "", "listen", ": an address with /tls needs tls_cert and tls_key");
-			break;
-		}
+		if (!b->failed)
+			check_listener(b, item);
 	}
 }
 

@@ -13,8 +13,16 @@
 const struct conf_row conf_table[] = {
 	/* the network */
 	{{"listen", CONF_ADDRESS, RESTANTE_LIST, "*:110 *:995/tls",
-		 "addresses and ports to serve; /tls: TLS from the first octet", NULL},
+		 "addresses and ports to serve; /tls: TLS from the first octet; /proxy: behind a "
+		 "proxy",
+		 NULL},
 		MASTER},
+	{{"proxy_trusted", CONF_NETS, RESTANTE_LIST, NULL,
+		 "networks of the proxies that may connect to addresses with /proxy", NULL},
+		LOGIN},
+	{{"proxy_tls", RESTANTE_BOOL, 0, "no",
+		 "believe these proxies when they say that a client came to them over TLS", NULL},
+		LOGIN},
 	{{"hostname", RESTANTE_STRING, 0, NULL,
 		 "name of this server in its greeting; default: the system's", "..255"},
 		LOGIN | LMTP},
@@ -61,8 +69,8 @@ const struct conf_row conf_table[] = {
 		 "PLAIN|LOGIN|SCRAM-SHA-256|SCRAM-SHA-256-PLUS|SCRAM-SHA-1|SCRAM-SHA-1-PLUS|"
 		 "EXTERNAL|OAUTHBEARER|XOAUTH2"},
 		LOGIN | AUTH},
-	{{"auth", RESTANTE_STRING, RESTANTE_LIST, "passwd-file", "auth plugins, asked in this order",
-		 NULL},
+	{{"auth", RESTANTE_STRING, RESTANTE_LIST, "passwd-file",
+		 "auth plugins, asked in this order", NULL},
 		MASTER},
 	{{"auth_workers", RESTANTE_INT, 0, "4", "processes that check passwords", "1..64"}, MASTER},
 	{{"auth_root", RESTANTE_BOOL, 0, "yes",

@@ -8,7 +8,7 @@
 
 /* Types that only the core uses, beside enum restante_type. */
 enum conf_type {
-	CONF_ADDRESS = 64, /* "192.0.2.1:110", "[::]:995/tls" */
+	CONF_ADDRESS = 64, /* "192.0.2.1:110", "[::]:995/tls", "127.0.0.1:1110/proxy" */
 	CONF_LOCAL,        /* "unix:/run/restante/lmtp", "127.0.0.1:24" */
 	CONF_DAYS,         /* a number of days, or never (-1) */
 	CONF_NETS          /* "192.0.2.0/24,2001:db8::/32": see base/net.h */
@@ -17,7 +17,7 @@ enum conf_type {
 /* A row: enum restante_type or conf_type in type. */
 struct conf_row {
 	struct restante_setting s;
-	uint32_t roles;            /* BIT(role) of those that get it; the master gets all */
+	uint32_t roles; /* BIT(role) of those that get it; the master gets all */
 };
 
 extern const struct conf_row conf_table[];

@@ -32,7 +32,7 @@ enum role { ROLE_MASTER, ROLE_LOGIN, ROLE_AUTH, ROLE_WORKER, ROLE_SESSION, ROLE_
 	X(CONFIG, FROM_MASTER, TO_ROLES, 1)      /* -; fd: the role's settings, core/conf/wire.h */   \
 	X(PEER, FROM_MASTER, TO_ROLES, 1)        /* u32 role, u32 number; fd: a channel to it; again   \
 						    while running when that peer was restarted */      \
-	X(LISTEN, FROM_MASTER, LOGIN | LMTP, 1)         /* str address as configured, u32 tls; fd */          \
+	X(LISTEN, FROM_MASTER, LOGIN | LMTP, 1)  /* str address as configured, u32 tls, u32 proxy; fd */ \
 	X(FILE, FROM_MASTER, TO_ROLES, 1)        /* str setting, u32 index, str path; fd, read-only */ \
 	X(SHARED, FROM_MASTER, LOGIN | SESSION, 1) /* u32 column; fd: table of connection counts */     \
 	X(TICKET_KEYS, FROM_MASTER, LOGIN, 0)    /* bytes: TLS ticket keys, newest first */            \
@@ -58,7 +58,7 @@ enum role { ROLE_MASTER, ROLE_LOGIN, ROLE_AUTH, ROLE_WORKER, ROLE_SESSION, ROLE_
 	/* a login becomes a session */                                                                \
 	X(GRANT, AUTH, SESSION, 0)       /* ticket, u32 enum grant_purpose, user */                                             \
 	X(HANDOVER, LOGIN, SESSION, 1)   /* ticket, str client_ip, str server_ip, str tls ("" = none),    \
-					    u32 language, u32 utf8, bytes read ahead; fd: the client */ \
+					    u32 relayed, u32 language, u32 utf8, bytes read ahead; fd: the client */ \
 	/* a delivery through LMTP */                                                                  \
 	X(LOOKUP, LMTP, AUTH, 0)         /* id, str name */                                            \
 	X(LOOKED_UP, AUTH, LMTP, 0)      /* id, u32 -restante_result, ticket ("" unless OK) */         \

@@ -44,6 +44,7 @@ static void take_listen(struct role_start *s, struct msg *m)
 	(void)str_copy(s->listeners[s->nlisteners].address, sizeof(s->listeners[0].address),
 		msg_get_str(m));
 	s->listeners[s->nlisteners].tls = msg_get_u32(m) != 0;
+	s->listeners[s->nlisteners].proxy = msg_get_u32(m) != 0;
 	s->listeners[s->nlisteners++].fd = m->fd;
 }
 

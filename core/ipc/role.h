@@ -19,7 +19,7 @@ struct role_start {
 	struct channel peers[ROLE_PEERS];
 	size_t npeers;
 	struct {
-		int fd, tls;
+		int fd, tls, proxy;
 		char address[128]; /* as configured */
 	} listeners[ROLE_LISTENERS];
 	size_t nlisteners;

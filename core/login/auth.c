@@ -108,7 +108,7 @@ static void start(struct client *c, enum mechanism id, bool initial, const void 
 	msg_put_bytes(m, p, n);
 	msg_put_str(m, ip);
 	msg_put_str(m, server_ip);
-	msg_put_u32(m, c->stream.ssl != NULL);
+	msg_put_u32(m, client_encrypted(c));
 	msg_put_str(m, timestamp);
 	mechanism_facts(c, id, m);
 	ask(c);

@@ -227,6 +227,7 @@ static void destroy(struct client *c)
 	}
 	stream_close(&c->stream);
 	free(c->user);
+	free(c->header);
 	free(c->in.buf);
 	LIST_REMOVE(c, link);
 	free(c);
@@ -339,6 +340,8 @@ static void on_io(evutil_socket_t fd, short what, void *arg)
 			client_close(c, "connection lost");
 		else
 			turn(c, false);
+	} else if (c->state == CLIENT_PROXY) {
+		front_read(c);
 	} else if (c->state == CLIENT_HANDSHAKE) {
 		handshake(c);
 	} else if (c->state <= CLIENT_SASL) {
@@ -360,7 +363,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 		wait_ms(c, c->deadline - clock_ms());
 		auth_delayed(c);
 		turn(c, false);
-	} else if (c->state == CLIENT_CLOSING || c->state == CLIENT_HANDSHAKE) {
+	} else if (c->state == CLIENT_CLOSING || c->state <= CLIENT_HANDSHAKE) {
 		client_close(c, "timeout");
 	} else {
 		client_reply(c, REPLY_LOGIN_TIMEOUT);
@@ -382,8 +385,22 @@ void client_start_tls(struct client *c)
 	listen_step_back(c->l);
 }
 
-void client_open(struct login *l, int fd, const struct address *from, uint64_t limit, bool tls)
+void client_begin(struct client *c, bool tls)
 {
+	c->began = clock_ms();
+	c->deadline = c->began + c->l->settings.login_timeout.tv_sec * (int64_t)1000;
+	event_add(&c->timer, c->l->login_timeout);
+	c->state = CLIENT_COMMAND;
+	if (tls)
+		client_start_tls(c);
+	else
+		command_greet(c);
+}
+
+void client_open(const struct listener *li, int fd, const struct address *from, uint64_t limit)
+{
+	static const struct timeval proxy_wait = {PROXY_WAIT, 0};
+	struct login *l = li->l;
 	struct client *c = mem_alloc(1, sizeof(*c));
 
 	*c = (struct client){.l = l,
@@ -396,16 +413,29 @@ void client_open(struct login *l, int fd, const struct address *from, uint64_t l
 		.counted = true,
 		.began = clock_ms(),
 		.session = -1,
-		.state = CLIENT_COMMAND};
-	c->deadline = c->began + l->settings.login_timeout.tv_sec * (int64_t)1000;
+		.tls_first = li->tls,
+		.state = CLIENT_PROXY};
 	LIST_INSERT_HEAD(&l->clients, c, link);
 	event_assign(&c->timer, l->base, -1, 0, on_timer, c);
-	event_add(&c->timer, l->login_timeout);
-	if (tls)
-		client_start_tls(c);
+	if (li->proxy)
+		event_add(&c->timer, &proxy_wait);
 	else
-		command_greet(c);
+		client_begin(c, li->tls);
 	client_settle(c);
+}
+
+bool client_encrypted(const struct client *c)
+{
+	return c->stream.ssl != NULL || c->front_tls;
+}
+
+const char *client_tls(const struct client *c)
+{
+	if (c->stream.ssl != NULL)
+		return SSL_get_version(c->stream.ssl);
+	if (!c->front_tls)
+		return "";
+	return c->front_version[0] != '\0' ? c->front_version : "TLS";
 }
 
 void client_server_ip(struct client *c, char *to, size_t cap)

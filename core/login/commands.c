@@ -45,7 +45,7 @@ static void do_capa(struct client *c, const struct command *cmd)
 	const struct capa_facts facts = {
 		.state = POP3_AUTHORIZATION,
 		.tls_available = c->l->tls != NULL,
-		.tls_active = c->stream.ssl != NULL,
+		.tls_active = client_encrypted(c),
 		.password = mechanism_allowed(c, MECHANISM_PLAIN, NULL),
 		.utf8 = true,
 		.utf8_user = true,
@@ -64,7 +64,7 @@ static void do_capa(struct client *c, const struct command *cmd)
 static void do_stls(struct client *c, const struct command *cmd)
 {
 	(void)cmd;
-	if (c->stream.ssl != NULL) {
+	if (client_encrypted(c)) {
 		client_error(c, REPLY_TLS_ACTIVE);
 		return;
 	}

@@ -42,7 +42,8 @@ static void write_message(struct client *c, const unsigned char *ticket)
 	msg_put_bytes(m, ticket, TICKET_LEN);
 	msg_put_str(m, ip);
 	msg_put_str(m, server_ip);
-	msg_put_str(m, c->stream.ssl != NULL ? SSL_get_version(c->stream.ssl) : "");
+	msg_put_str(m, client_tls(c));
+	msg_put_u32(m, c->session != -1);
 	msg_put_u32(m, c->language);
 	msg_put_u32(m, c->utf8);
 	msg_put_bytes(m, ahead.at, ahead.len);

@@ -63,6 +63,19 @@ static void refuse(struct login *l, int fd, bool tls, enum reply_id id, const st
 					     : "too many connections from this address");
 }
 
+/* Somebody who is no proxy has found an address that is for proxies alone. */
+static void refuse_stranger(struct login *l, int fd, const struct address *from)
+{
+	char ip[ADDRESS_TEXT];
+
+	close(fd);
+	address_text(from, ip, sizeof(ip));
+	if (report_allowed(l))
+		log_line(LOG_NOTICE, "no login ip=%s why=\"not in proxy_trusted\"", ip);
+}
+
+/* A proxy's connections are all from one address; its clients' are counted when it has named them.
+ */
 static void take(struct listener *li, int fd, const struct sockaddr *sa)
 {
 	struct login *l = li->l;
@@ -70,13 +83,17 @@ static void take(struct listener *li, int fd, const struct sockaddr *sa)
 	uint64_t key = limits_key(&l->limits, sa);
 
 	(void)address_from(sa, &from);
-	switch (limits_take(
-		&l->limits, key, l->settings.max_connections, l->settings.max_per_address)) {
+	if (li->proxy && !front_is_trusted(l, &from)) {
+		refuse_stranger(l, fd, &from);
+		return;
+	}
+	switch (limits_take(&l->limits, key, l->settings.max_connections,
+		li->proxy ? 0 : l->settings.max_per_address)) {
 	case LIMITS_OK:
-		client_open(l, fd, &from, key, li->tls);
+		client_open(li, fd, &from, key);
 		break;
 	case LIMITS_TOTAL:
-		refuse(l, fd, li->tls, REPLY_TOO_MANY_CLIENTS, &from);
+		refuse(l, fd, li->tls || li->proxy, REPLY_TOO_MANY_CLIENTS, &from);
 		break;
 	case LIMITS_ADDRESS:
 		refuse(l, fd, li->tls, REPLY_TOO_MANY_FROM_YOU, &from);
@@ -115,6 +132,7 @@ void listen_open_all(struct login *l, const struct role_start *s)
 				s->listeners[i].address);
 		li->l = l;
 		li->tls = s->listeners[i].tls;
+		li->proxy = s->listeners[i].proxy;
 		event_assign(&li->event, l->base, fd, EV_READ | EV_PERSIST, on_connection, li);
 	}
 	event_assign(&l->listen_again, l->base, -1, 0, on_again, l);

@@ -7,12 +7,14 @@ restante_login_SOURCES = \
 	core/login/client.c \
 	core/login/client_cert.c core/login/client_cert.h \
 	core/login/commands.c \
+	core/login/front.c \
 	core/login/handover.c \
 	core/login/listen.c \
 	core/login/login.h \
 	core/login/main.c \
 	core/login/mechanisms.c \
 	core/login/peers.c \
+	core/login/proxy.c core/login/proxy.h \
 	core/login/relay.c \
 	core/login/report.c \
 	core/login/stream.c core/login/stream.h \

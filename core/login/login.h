@@ -9,6 +9,7 @@
  *	peers.c     the channels to auth and to the session spawner
  *	handover.c  a client becomes a session
  *	relay.c     TLS of a session
+ *	front.c     a client behind a proxy       proxy.c    the header that the proxy sends
  *	address.c   where a client comes from
  *	stream.c    a client's octets, with TLS or without
  *	tls.c       certificates, SNI, ALPN        tickets.c  keys of session tickets
@@ -23,6 +24,7 @@
 #include <stdbool.h>
 #include <sys/queue.h>
 #include "conf/conf.h"
+#include "base/buf.h"
 #include "ipc/limits.h"
 #include "ipc/mechanisms.h"
 #include "ipc/role.h"
@@ -39,11 +41,13 @@ struct tls;
 struct client;
 struct relay;
 struct login;
+struct listener;
 
 enum {
 	INPUT_MAX = 2 * LINE_AUTH, /* what one connection may have unread here, and a read of it */
 	TEXT_MAX = 8192,           /* replies that are gathered before they are written */
 	RELAY_CHUNK = 64 * 1024,   /* what is taken from a session at a time */
+	PROXY_WAIT = 5,            /* seconds that a proxy has for its header */
 	MAX_ERRORS = 20,     /* commands that make no sense, before the connection is closed */
 	MAX_IN_FLIGHT = 128, /* questions to auth under way; more wait here */
 	LINGER_MS = 5000,    /* for a client to take the last words before it is closed */
@@ -70,6 +74,8 @@ struct settings {
 	enum client_cert_name client_name;
 	struct timeval login_timeout;
 	char hostname[256];
+	struct buf trusted; /* proxy_trusted, see net_list_holds */
+	bool proxy_tls;
 };
 
 /* --- peers --- */
@@ -103,6 +109,7 @@ void peer_answered(struct peer *, struct client *);
 /* --- a connection before login --- */
 
 enum client_state {
+	CLIENT_PROXY,     /* the proxy before it owes a header */
 	CLIENT_HANDSHAKE, /* of TLS */
 	CLIENT_COMMAND,
 	CLIENT_SASL,     /* owes a line of an AUTH exchange */
@@ -137,6 +144,11 @@ struct client {
 	struct held *held; /* its message to a peer that waits; NULL = none */
 	const char *why;   /* it ends */
 	struct address from, to;
+	bool tls_first;         /* CLIENT_PROXY: TLS comes next */
+	bool front_tls;         /* came to a proxy over TLS, and that counts (proxy_tls) */
+	char front_version[16]; /* of that TLS; "" = not told */
+	char *header;           /* CLIENT_PROXY: what has come of it; NULL = nothing */
+	size_t nheader;
 	uint64_t serial;                     /* makes its APOP timestamp unique */
 	uint64_t limit;                      /* key of its address in the limits */
 	int64_t began, deadline, delay_over; /* clock_ms */
@@ -147,7 +159,13 @@ struct client {
 };
 
 /* Takes a connection that is counted in the limits. */
-void client_open(struct login *, int fd, const struct address *, uint64_t limit, bool tls);
+void client_open(const struct listener *, int fd, const struct address *, uint64_t limit);
+/* The client's own first octets come next: greets, or starts TLS. Not the end of a turn. */
+void client_begin(struct client *, bool tls);
+/* Can nobody read what it says on its way here? By our TLS, or that of a proxy. */
+bool client_encrypted(const struct client *);
+/* The version of its TLS, "" = none. */
+const char *client_tls(const struct client *);
 /* Appends to what the client is told; it is sent when the commands that are here have run. */
 void client_text(struct client *, const char *text, size_t n);
 void client_reply(struct client *, enum reply_id);
@@ -225,12 +243,19 @@ void handover_lost(struct login *);
 /* Takes over stream and count of a client; session: our end of the socket pair. */
 void relay_open(struct login *, const struct stream *, int session, uint64_t limit);
 
+/* --- behind a proxy --- */
+
+/* Is this one of the proxies that may say where a client comes from? */
+bool front_is_trusted(const struct login *, const struct address *);
+/* CLIENT_PROXY: the socket has something. Reads no octet beyond the header. */
+void front_read(struct client *);
+
 /* --- listening --- */
 
 struct listener {
 	struct login *l;
 	struct event event;
-	bool tls;
+	bool tls, proxy;
 };
 
 void listen_open_all(struct login *, const struct role_start *);

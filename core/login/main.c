@@ -38,6 +38,10 @@ static void read_settings(struct login *l, const struct conf *conf)
 	s->expire_days = (int32_t)conf_num(conf, "expire");
 	s->failure_delay_ms = conf_num(conf, "auth_failure_delay") * 1000;
 	s->login_timeout.tv_sec = (time_t)conf_num(conf, "login_timeout");
+	s->proxy_tls = conf_num(conf, "proxy_tls") != 0;
+	for (size_t i = 0; i < conf_count(conf, "proxy_trusted"); i++)
+		buf_printf(
+			&s->trusted, "%s%s", i > 0 ? "," : "", conf_item(conf, "proxy_trusted", i));
 	(void)str_copy(s->hostname, sizeof(s->hostname), conf_str(conf, "hostname"));
 	if (s->hostname[0] == '\0' && gethostname(s->hostname, sizeof(s->hostname) - 1) == -1)
 		(void)str_copy(s->hostname, sizeof(s->hostname), "localhost");
@@ -130,7 +134,7 @@ static void send_away(struct login *l)
 	l->stopping = true;
 	for (c = LIST_FIRST(&l->clients); c != NULL; c = next) {
 		next = LIST_NEXT(c, link);
-		if (c->state == CLIENT_HANDSHAKE)
+		if (c->state <= CLIENT_HANDSHAKE)
 			client_close(c, "shutdown");
 		client_settle(c);
 	}

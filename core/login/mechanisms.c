@@ -56,11 +56,11 @@ bool mechanism_allowed(const struct client *c, enum mechanism id, enum reply_id 
 
 	if (!offered(&c->l->settings, id))
 		reason = REPLY_AUTH_MECHANISM;
-	else if ((mechanisms[id].flags & MECHANISM_PLAINTEXT) != 0 && c->stream.ssl == NULL &&
+	else if ((mechanisms[id].flags & MECHANISM_PLAINTEXT) != 0 && !client_encrypted(c) &&
 		 !in_the_clear(c))
 		reason = REPLY_TLS_FIRST;
 	else if ((mechanisms[id].flags & MECHANISM_BINDING) != 0 && !binding_get(c->stream.ssl, &b))
-		reason = c->stream.ssl == NULL ? REPLY_TLS_FIRST : REPLY_AUTH_MECHANISM;
+		reason = client_encrypted(c) ? REPLY_AUTH_MECHANISM : REPLY_TLS_FIRST;
 	else if ((mechanisms[id].flags & MECHANISM_CERTIFICATE) != 0 && !certified(c))
 		reason = REPLY_AUTH_MECHANISM;
 	if (why != NULL)

@@ -38,8 +38,8 @@ void report_end(const struct client *c)
 	address_text(&c->from, ip, sizeof(ip));
 	buf_printf(&line, "no login");
 	log_field(&line, "ip", ip);
-	if (c->stream.ssl != NULL && SSL_is_init_finished(c->stream.ssl))
-		log_field(&line, "tls", SSL_get_version(c->stream.ssl));
+	if (c->stream.ssl == NULL ? c->front_tls : SSL_is_init_finished(c->stream.ssl))
+		log_field(&line, "tls", client_tls(c));
 	buf_printf(&line, " secs=%lld failures=%u",
 		(long long)((clock_ms() - c->began + 500) / 1000), c->failures);
 	log_field(&line, "why", c->why);

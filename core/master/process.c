@@ -265,6 +265,7 @@ static int send_listeners(struct master *m, const struct generation *g, const st
 		msg_start(&m->msg, MSG_LISTEN);
 		msg_put_str(&m->msg, g->listeners[i].text);
 		msg_put_u32(&m->msg, (uint32_t)g->listeners[i].address.tls);
+		msg_put_u32(&m->msg, (uint32_t)g->listeners[i].address.proxy);
 		m->msg.fd = g->listeners[i].fd;
 		if (send_to(p, &m->msg) == -1)
 			return -1;

@@ -22,7 +22,8 @@ struct children {
 	struct limits limits;
 };
 
-/* A session has begun. counted: its connection is in nobody else's count (no TLS). */
+/* A session has begun. counted: its connection is in nobody else's count (login
+ * does not relay it). */
 void children_add(struct children *, pid_t, const char *user, const char *ip, int counted);
 /* A delivery has begun. */
 void children_add_delivery(struct children *, pid_t, const char *user, uint32_t lmtp, uint32_t id);

@@ -47,6 +47,7 @@ static const unsigned char *get_client(struct msg *m, struct client *c)
 	c->ip = msg_get_str(m);
 	c->server_ip = msg_get_str(m);
 	c->tls = msg_get_str(m);
+	c->relayed = msg_get_u32(m) != 0;
 	language = msg_get_u32(m);
 	c->language = language < LANG_COUNT ? (enum language)language : LANG_DEFAULT;
 	c->utf8 = msg_get_u32(m) != 0;
@@ -97,7 +98,7 @@ static void start(struct spawner *s, const struct restante_user *u, struct clien
 	if (pid == -1)
 		log_line(LOG_ERR, "user=%s gets no session: fork: %m", u->name);
 	else
-		children_add(&s->children, pid, u->name, c->ip, c->tls[0] == '\0');
+		children_add(&s->children, pid, u->name, c->ip, !c->relayed);
 }
 
 void handover(struct spawner *s)

@@ -33,6 +33,7 @@ struct client {
 	const char *ip, *server_ip, *tls; /* tls "" = none */
 	enum language language;
 	int utf8;
+	int relayed;                /* login has its socket, this one is a socket pair */
 	const unsigned char *ahead; /* octets that login had read behind the PASS */
 	size_t nahead;
 };

@@ -42,17 +42,31 @@ static int parse_host(const char *host, in_port_t port, struct listen_address *a
 	return inet_pton(AF_INET6, v6, &a->addr.in6.sin6_addr) == 1 ? 0 : -1;
 }
 
-/* Digits up to the end or to "/tls". */
-static int parse_port(const char *text, in_port_t *port, int *tls)
+/* Takes word from the front of *p. */
+static int take(const char **p, const char *word)
+{
+	size_t n = strlen(word);
+
+	if (strncmp(*p, word, n) != 0)
+		return 0;
+	*p += n;
+	return 1;
+}
+
+/* Digits up to the end or to "/tls", "/proxy" or both. */
+static int parse_port(const char *text, in_port_t *port, struct listen_address *a)
 {
 	uint32_t n = 0;
 	const char *p = text;
 
 	for (; *p >= '0' && *p <= '9' && n <= UINT16_MAX; p++)
 		n = n * 10 + (uint32_t)(*p - '0');
-	*tls = strcmp(p, "/tls") == 0;
 	*port = htons((uint16_t)n);
-	return p == text || n > UINT16_MAX || (*p != '\0' && !*tls) ? -1 : 0;
+	if (p == text || n > UINT16_MAX)
+		return -1;
+	a->tls = take(&p, "/tls");
+	a->proxy = take(&p, "/proxy");
+	return *p != '\0' ? -1 : 0;
 }
 
 int listen_parse(const char *text, struct listen_address *out, const char **why)
@@ -62,11 +76,12 @@ int listen_parse(const char *text, struct listen_address *out, const char **why)
 	in_port_t port;
 
 	memset(out, 0, sizeof(*out));
-	*why = "ADDRESS:PORT or ADDRESS:PORT/tls";
+	*why = "ADDRESS:PORT, with /tls, /proxy or /tls/proxy behind it";
 	if (colon == NULL)
 		return -1;
-	if (parse_port(colon + 1, &port, &out->tls) == -1) {
-		*why = "a port (0 to 65535) after the last colon, and at most /tls after it";
+	if (parse_port(colon + 1, &port, out) == -1) {
+		*why = "a port (0 to 65535) after the last colon, and at most /tls, /proxy or "
+		       "/tls/proxy after it";
 		return -1;
 	}
 	*why = "an IPv4 address, an IPv6 address in brackets or * before the port";

@@ -16,12 +16,13 @@ struct listen_address {
 		struct sockaddr_un un;
 	} addr;
 	socklen_t len;
-	int tls;  /* "/tls" at the end: TLS from the first octet */
-	int both; /* "*": one IPv6 socket that takes IPv4 too */
+	int tls;   /* "/tls" at the end: TLS from the first octet */
+	int proxy; /* "/proxy" at the end: a header of the PROXY protocol comes before that */
+	int both;  /* "*": one IPv6 socket that takes IPv4 too */
 };
 
-/* Parses "192.0.2.1:110", "[::]:995/tls", "*:110". 0, or -1 with *why, a constant text: what was
- * expected. Port 0 (any free one) is for tests. */
+/* Parses "192.0.2.1:110", "[::]:995/tls", "*:110", "127.0.0.1:1110/tls/proxy". 0, or -1 with *why,
+ * a constant text: what was expected. Port 0 (any free one) is for tests. */
 int listen_parse(const char *text, struct listen_address *out, const char **why);
 /* The same for addresses that only this machine can reach: "unix:/run/restante/lmtp",
  * "127.0.0.1:24", "[::1]:24". */
@@ -37,7 +38,7 @@ void listen_remove(const struct listen_address *);
 /* Sockets that systemd passed (LISTEN_FDS); fills fds with up to cap, returns how many. Marks them
  * close-on-exec and removes the variables from the environment. */
 size_t listen_inherited(int *fds, size_t cap);
-/* 1 when both mean the same socket; tls does not matter. */
+/* 1 when both mean the same socket; tls and proxy do not matter. */
 int listen_same(const struct listen_address *, const struct listen_address *);
 /* 1 when fd is a socket bound to that address. */
 int listen_is(int fd, const struct listen_address *);

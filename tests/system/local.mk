@@ -13,6 +13,7 @@ SYSTEM_TESTS = \
 	tests/system/test_deliver.py \
 	tests/system/test_login.py \
 	tests/system/test_pam.py \
+	tests/system/test_proxy.py \
 	tests/system/test_tls.py \
 	tests/system/test_limits.py \
 	tests/system/test_abuse.py \

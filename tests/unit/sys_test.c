@@ -70,7 +70,8 @@ static void addresses_are_numeric_with_a_port(void **state)
 	static const char *const bad[] = {"", "110", "192.0.2.1", "192.0.2.1:", ":110", "1.2.3:110",
 		"localhost:110", "::1:110", "[::1:110", "[]:110", "[::1]", "192.0.2.1:65536",
 		"192.0.2.1:4294967406", "192.0.2.1:-1", "192.0.2.1:110/", "192.0.2.1:110/ssl",
-		"192.0.2.1:110/tls/tls", "192.0.2.1:/tls", "192.0.2.1: 110", "**:110",
+		"192.0.2.1:110/tls/tls", "192.0.2.1:110/proxy/tls", "192.0.2.1:110/proxyx",
+		"192.0.2.1:/tls", "192.0.2.1: 110", "**:110",
 		"[1111:2222:3333:4444:5555:6666:7777:8888:9999:aaaa:bbbb]:110"};
 	struct listen_address a;
 	const char *why;
@@ -89,7 +90,14 @@ static void addresses_are_numeric_with_a_port(void **state)
 	assert_int_equal(a.addr.sa.sa_family, AF_INET6);
 	assert_int_equal(ntohs(a.addr.in6.sin6_port), 995);
 	assert_int_equal(a.tls, 1);
+	assert_int_equal(a.proxy, 0);
 	assert_int_equal(a.both, 0);
+	assert_int_equal(listen_parse("127.0.0.1:1110/proxy", &a, &why), 0);
+	assert_int_equal(a.tls, 0);
+	assert_int_equal(a.proxy, 1);
+	assert_int_equal(listen_parse("*:1995/tls/proxy", &a, &why), 0);
+	assert_int_equal(a.tls, 1);
+	assert_int_equal(a.proxy, 1);
 }
 
 static void an_ipv6_listener_leaves_ipv4_to_others(void **state)
