@@ -166,19 +166,21 @@ static int inflate_piece(struct reader *r, uint8_t *out, size_t n)
 	r->z.next_out = out;
 	r->z.avail_out = (uInt)n;
 	while (r->z.avail_out && z != Z_STREAM_END) {
-		if (!r->z.avail_in) {
+		if (!r->z.avail_in && r->at < r->end) {
 			size_t want = r->end - r->at < IN_SIZE ? (size_t)(r->end - r->at) : IN_SIZE;
 			int64_t got = archive_read(r->source, r->in, want, r->at);
 
 			if (got < 0)
 				return archive_failed(r->ar, "read", "");
-			if (!want || got != (int64_t)want)
+			if (got != (int64_t)want)
 				return damaged(r, "it is cut off");
 			r->at += want;
 			r->z.next_in = r->in;
 			r->z.avail_in = (uInt)want;
 		}
-		z = inflate(&r->z, Z_NO_FLUSH);
+		z = inflate(&r->z, Z_NO_FLUSH); /* it may have more to give without octets */
+		if (z == Z_BUF_ERROR)
+			return damaged(r, "it is cut off");
 		if (z != Z_OK && z != Z_STREAM_END)
 			return damaged(r, "it cannot be inflated");
 	}

@@ -82,6 +82,37 @@ static void large_messages_come_back_octet_by_octet(void **state)
 	free(text);
 }
 
+/* Of such a stream the last octet is taken while there is yet something to come out of it. */
+static void what_compresses_very_well_comes_back_whole(void **state)
+{
+	static const char head[] = "Subject: long\n\n", line[] = "a line of text\n";
+	enum { HEAD = sizeof(head) - 1, LINE = sizeof(line) - 1, LINES = 4600, MANY = 100 };
+	char *text = malloc(HEAD + LINES * LINE), *back;
+	struct session *s;
+	size_t got;
+
+	(void)state;
+	assert_non_null(text);
+	memcpy(text, head, HEAD);
+	for (size_t i = 0; i < LINES; i++)
+		memcpy(text + HEAD + i * LINE, line, LINE);
+	s = begin(RESTANTE_DELIVER);
+	for (size_t i = 0; i < MANY; i++)
+		assert_int_equal(
+			put_piece(s, text, HEAD + (LINES - i) * LINE, 65536, NULL), RESTANTE_OK);
+	end(s);
+	s = begin(RESTANTE_SESSION);
+	assert_int_equal(s->n, MANY);
+	for (size_t i = 0; i < MANY; i++) {
+		assert_int_equal(fetch(s, i, 65536, &back, &got), RESTANTE_OK);
+		assert_int_equal(got, HEAD + (LINES - i) * LINE);
+		assert_memory_equal(back, text, got);
+		free(back);
+	}
+	end(s);
+	free(text);
+}
+
 static void what_zcat_says_is_an_mbox(void **state)
 {
 	char *text;
@@ -496,6 +527,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(messages_come_back_octet_by_octet),
 		T(large_messages_come_back_octet_by_octet),
+		T(what_compresses_very_well_comes_back_whole),
 		T(what_zcat_says_is_an_mbox),
 		T(the_sender_is_one_word),
 		T(a_delivery_that_is_dropped_leaves_nothing),
