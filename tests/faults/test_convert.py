@@ -24,8 +24,11 @@ SAMPLE = None if os.environ.get("RESTANTE_FAULTS") == "all" else 8
 MESSAGES = [b"Subject: one\n\n.dot\n", b"Subject: long\n\n" + b"a line of text\n" * 9000, b"Subject: three\n\n>From me\n"]
 FROM = b"From sender@example.org Mon Nov 23 01:30:09 2026\n"
 PATHS = {"maildir": "Maildir", "mbox": "mbox", "archive": "Archive"}
+ARCHIVE = (BUILD / ".libs/storage-archive.so").exists()
 WAYS = [("maildir", "mbox"), ("mbox", "maildir")]
-WAYS += [("maildir", "archive"), ("archive", "mbox")] if (BUILD / ".libs/storage-archive.so").exists() else []
+WAYS += [("maildir", "archive"), ("archive", "mbox")] if ARCHIVE else []
+if "what->uid" not in (restante.SOURCE / "plugins/storage-mbox/deliver.c").read_text():
+    WAYS = [way for way in WAYS if "mbox" not in way]  # storage-mbox keeps no UIDL yet
 
 pytestmark = [
     pytest.mark.skipif(not strace_works(), reason="strace is missing or may not trace"),
@@ -37,8 +40,9 @@ pytestmark = [
 def server():
     folder = pathlib.Path(tempfile.mkdtemp(prefix="restante-faults-"))
     folder.chmod(0o755)
-    storages = {f"storage_{name}": {"path": f"~/{path}"} for name, path in PATHS.items() if any(name in w for w in WAYS)}
-    storages["storage_mbox"]["state"] = "~/state"
+    storages = {"storage_mbox": {"path": "~/mbox", "state": "~/state"}}
+    if ARCHIVE:
+        storages["storage_archive"] = {"path": "~/Archive"}
     yield restante.Server(folder, start=False, **storages)
     restante.remove_tree(folder)
 
@@ -86,13 +90,10 @@ def disturbed(make, fault):
         yield mailbox, done, f"{call} #{when}: {done.returncode} {done.stderr}"
 
 
-@pytest.mark.skipif(
-    "what->uid" not in (restante.SOURCE / "plugins/storage-mbox/deliver.c").read_text(),
-    reason="storage-mbox keeps no UIDL yet",
-)
 @pytest.mark.parametrize("fault", ["signal=SIGKILL", "error=EIO", "error=ENOSPC"])
-@pytest.mark.parametrize("source, target", WAYS, ids="-".join)
-def test_a_conversion(server, source, target, fault):
+@pytest.mark.parametrize("way", WAYS, ids="-".join)
+def test_a_conversion(server, way, fault):
+    source, target = way
     seen = []
 
     def make():
@@ -110,7 +111,8 @@ def test_a_conversion(server, source, target, fault):
         if done.returncode != 0:
             again = mailbox.run()
             assert again.returncode == 0, (place, again)
-        assert mailbox.see(target) == seen, place
+        order = list if fault == "signal=SIGKILL" else sorted  # what could not be read at first comes last
+        assert order(mailbox.see(target)) == order(seen), place
         assert mailbox.see(source) == [], place
 
 
