@@ -126,8 +126,9 @@ static int replace(struct rewriting *w)
 	if (bad)
 		return bad;
 	if (!w->made)
-		bad = unlinkat(ar->root, w->name, 0) ? archive_failed(ar, "remove", w->name)
-						     : RESTANTE_OK;
+		bad = unlinkat(ar->root, w->name, 0) && errno != ENOENT
+			      ? archive_failed(ar, "remove", w->name)
+			      : RESTANTE_OK;
 	else if (fsync(w->to) || renameat(ar->root, w->tmp, ar->root, w->name))
 		bad = archive_failed_full(ar, "write", w->name);
 	if (!bad)

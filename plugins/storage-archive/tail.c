@@ -97,7 +97,7 @@ static bool hint_fits(const struct hint *h, int fd, const struct tail *t, uint64
 
 	if (h->number != t->number || h->ino != t->ino || h->end > size)
 		return false;
-	if (h->end == size || !h->end)
+	if (h->end == size)
 		return true;
 	got = archive_read(fd, head, sizeof(head), h->last);
 	return got > 0 && archive_member_parse(head, (size_t)got, &m) && h->last + m.len == h->end;
@@ -176,28 +176,41 @@ static int settle(struct archive *ar, int fd, const struct hint *h, struct tail 
 	bad = find_end(ar, fd, from, size, t);
 	if (!bad && t->end < size)
 		bad = cut(ar, fd, t, size, fits && t->end == from);
-	if (!bad)
+	if (!bad && t->end)
 		archive_tail_write(ar, t);
+	return bad;
+}
+
+/* The last segment there is; number 0 = none. */
+static int last_segment(struct archive *ar, struct tail *t)
+{
+	struct segments l = {0};
+	int bad = archive_segments(ar, &l);
+
+	*t = (struct tail){.number = l.n ? l.segment[l.n - 1].number : 0};
+	archive_segments_free(&l);
 	return bad;
 }
 
 int archive_settle(struct archive *ar, struct tail *t)
 {
-	struct segments l = {0};
-	int fd, bad = archive_segments(ar, &l);
 	char name[SEGMENT_NAME];
 	struct hint h;
+	int fd, bad;
 
-	*t = (struct tail){.number = l.n ? l.segment[l.n - 1].number : 0};
-	archive_segments_free(&l);
-	if (bad || !t->number)
-		return bad;
-	hint_read(ar, &h);
-	fd = archive_segment_open(ar, t->number, O_RDWR);
-	archive_segment_name(t->number, name);
-	if (fd < 0)
-		return archive_failed(ar, "open", name);
-	bad = settle(ar, fd, &h, t);
-	close(fd);
+	do {
+		bad = last_segment(ar, t);
+		if (bad || !t->number)
+			return bad;
+		hint_read(ar, &h);
+		fd = archive_segment_open(ar, t->number, O_RDWR);
+		archive_segment_name(t->number, name);
+		if (fd < 0)
+			return archive_failed(ar, "open", name);
+		bad = settle(ar, fd, &h, t);
+		close(fd);
+		if (!bad && !t->end && unlinkat(ar->root, name, 0)) /* gzip wants no empty file */
+			bad = archive_failed(ar, "remove", name);
+	} while (!bad && !t->end);
 	return bad;
 }
