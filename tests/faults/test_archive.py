@@ -126,7 +126,7 @@ def test_a_delivery(folder, path, template, whole, what, fault):
             assert more in ([], [[octets, digest]]), place
         else:
             assert more == ([[octets, digest]] if done.returncode == 0 else []), place
-            assert not list(path.glob("restante.tmp.*")), place
+            assert place.startswith("unlinkat") or not list(path.glob("restante.tmp.*")), place
         assert not place.startswith("fdatasync") or done.returncode != 0, "its error is not passed on"
         assert not (path / "damaged").exists() or done.returncode == KILLED, place
         # The delivery agent tries again.

@@ -10,6 +10,7 @@ SYSTEM_TESTS = \
 	tests/system/test_mbox.py \
 	tests/system/test_mailbox.py \
 	tests/system/test_mbox_mta.py \
+	tests/system/test_archive.py \
 	tests/system/test_deliver.py \
 	tests/system/test_login.py \
 	tests/system/test_pam.py \
@@ -28,7 +29,7 @@ SYSTEM_TESTS = \
 
 PY_LOG_COMPILER = $(PYTEST) $(top_srcdir)/tests/system/tap.py
 EXTRA_DIST += $(SYSTEM_TESTS) tests/samples \
-	tests/system/tap.py tests/system/conftest.py tests/system/restante.py
+	tests/system/tap.py tests/system/conftest.py tests/system/restante.py tests/system/archive_reader.py
 if HAVE_PYTEST
 TESTS += $(SYSTEM_TESTS)
 endif
