@@ -1,6 +1,7 @@
 /* restante-auth: the parts that its files share.
  *
  *	login --AUTH_START--> request.c --> mech.c --> pool.c --VERIFY--> worker
+ *	                                        `- memory.c: cache, penalties
  *	login <--AUTH_OK----- grant.c  <-- request.c <-- pool.c <--VERIFIED-- worker
  *	session <--GRANT-----     `- refuse.c --AUTH_FAIL--> login
  *
@@ -12,6 +13,7 @@
 #include <event2/event_struct.h>
 #include <stdint.h>
 #include "auth/mech.h"
+#include "auth/memory.h"
 #include "auth/outbox.h"
 #include "conf/conf.h"
 #include "ipc/msg.h"
@@ -26,8 +28,7 @@ enum request_state {
 	WITH_CLIENT, /* a challenge is out */
 	QUEUED,      /* no worker is idle */
 	WITH_WORKER,
-	GRANTED, /* the session spawner is to be told before login */
-	DELAYED  /* refused; the answer waits for its time */
+	GRANTED /* the session spawner is to be told before login */
 };
 
 /* One authentication, from AUTH_START until it is answered. */
@@ -38,16 +39,18 @@ struct request {
 	uint32_t id;    /* login's number */
 	uint32_t serial; /* ours, towards workers */
 	enum request_state state;
-	uint32_t result;       /* DELAYED: -restante_result */
-	int64_t began, queued; /* clock_ms */
-	int lookup; /* for LMTP: who is it? Nobody proves anything, x has the name alone */
+	int64_t began;  /* clock_us */
+	int64_t queued; /* clock_ms */
+	int lookup;     /* for LMTP: who is it? Nobody proves anything, x has the name alone */
 	struct exchange x;
 	struct restante_user *record; /* found, while the exchange goes on; NULL = none */
 	char client_ip[IP_MAX], server_ip[IP_MAX];
 	int tls;
+	int urgent; /* goes before others: it is cheap, or a user who is known there */
+	int silent; /* its refusal is not logged: another one of the same second is */
+	struct remembered memory;
 	const char *note;                 /* for the log, beside the reason */
 	unsigned char ticket[TICKET_LEN]; /* GRANTED */
-	struct event timer;
 	struct request *next_in_bucket;
 	struct request *next, **link; /* of the queue */
 };
@@ -70,7 +73,9 @@ struct worker {
 
 struct pool {
 	struct worker *workers;
-	struct request *first, **last; /* the queue */
+	struct queue {
+		struct request *first, **last;
+	} queues[2]; /* urgent ones, the others */
 	size_t queued;
 	struct event expire; /* runs while somebody waits */
 };
@@ -84,6 +89,7 @@ struct auth {
 	int draining;
 	uint32_t mechanisms; /* MECHANISM_BIT of each that login may ask for */
 	struct mech_mask mask;
+	struct memory memory;
 	struct login *logins;
 	struct outbox session;
 	struct pool pool;
@@ -99,10 +105,10 @@ void request_step(struct login *);
 void request_abort(struct login *);
 /* All of a login process that died. */
 void request_abort_all(struct login *);
-/* What the worker found: result is that of the plugins; on OK user and extra too (they live in
- * auth->in). */
+/* What the worker found: result is that of the plugins; on OK user, backend and extra too (they
+ * live in auth->in). */
 void request_answered(struct request *, int result, const struct restante_user *user,
-	const unsigned char *extra, size_t n);
+	uint32_t backend, const unsigned char *extra, size_t n);
 /* A new request, as if login had begun it; NULL: the number is in use, or there are too many. */
 struct request *request_new(struct login *, uint32_t id);
 /* Forgets it, wiped. Not while it is WITH_WORKER. */
@@ -130,8 +136,10 @@ void grant(struct request *, const struct restante_user *);
 /* The spawner was told: 0, or cannot be: -1 with errno. */
 void granted(struct request *, int result);
 
-/* refuse.c: logs it with the reason and sends AUTH_FAIL, a DENY at a time that tells nothing. Ends
- * the request. why: a word; NULL = that of the result. */
+/* refuse.c: logs it with the reason and sends AUTH_FAIL, a DENY with a time for its answer that
+ * tells nothing. Ends the request. why: a word; NULL = that of the result. */
 void refuse(struct request *, int result, const char *why);
+/* The user has logged in too recently (RFC 2449 section 6.5). */
+void refuse_for(struct request *, int64_t seconds);
 
 #endif

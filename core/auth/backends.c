@@ -184,6 +184,7 @@ static int ask_all(struct backends *b, enum verify_what what, const struct quest
 		*q->user = (struct restante_user){.size = sizeof(*q->user)};
 		begin(b, &b->list[i]);
 		rc = checked(&b->list[i], ask[what](&b->list[i], q));
+		b->answered = (uint32_t)i;
 		end(b);
 	}
 	if (rc == RESTANTE_OK && (q->user->name == NULL || q->user->name[0] == '\0'))

@@ -23,7 +23,8 @@ struct backends {
 	uint32_t needs; /* enum restante_needs of all */
 	int64_t timeout_ms;
 	timer_t deadline;
-	char name[256]; /* of a user of whom a plugin knew no more */
+	uint32_t answered; /* which of them gave the last answer */
+	char name[256];    /* of a user of whom a plugin knew no more */
 };
 
 /* Loads the plugins and resolves their settings; calls nothing in them. 0, or -1 with *why. */

@@ -65,6 +65,7 @@ void grant(struct request *r, const struct restante_user *user)
 	const struct policy_client client = {.ip = r->client_ip, .tls = r->tls};
 	const char *why;
 	int result, sent;
+	int64_t early;
 
 	if (!may_have_session(r, user)) {
 		refuse(r, RESTANTE_DENY, "uid");
@@ -80,6 +81,11 @@ void grant(struct request *r, const struct restante_user *user)
 		log_line(LOG_ERR, "user %s: expected a name of at most %d octets", r->x.user,
 			MECH_USER_MAX);
 		refuse(r, RESTANTE_PERM, NULL);
+		return;
+	}
+	early = memory_passed(r, user);
+	if (early > 0) {
+		refuse_for(r, early);
 		return;
 	}
 	if (getrandom(r->ticket, TICKET_LEN, 0) != TICKET_LEN)

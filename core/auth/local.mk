@@ -7,14 +7,19 @@ core_auth_libmech_a_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS)
 pkglibexec_PROGRAMS += restante-auth restante-worker
 restante_auth_SOURCES = \
 	core/auth/main.c core/auth/auth.h \
+	core/auth/cache.c core/auth/cache.h \
 	core/auth/grant.c \
+	core/auth/keyed.c core/auth/keyed.h \
 	core/auth/lookup.c \
+	core/auth/memory.c core/auth/memory.h \
 	core/auth/outbox.c core/auth/outbox.h \
 	core/auth/policy.c core/auth/policy.h \
+	core/auth/penalty.c core/auth/penalty.h \
 	core/auth/pool.c \
 	core/auth/record.c core/auth/record.h \
 	core/auth/refuse.c \
-	core/auth/request.c
+	core/auth/request.c \
+	core/auth/rows.c core/auth/rows.h
 restante_auth_CFLAGS = $(AM_CFLAGS) $(LIBEVENT_CFLAGS) $(CRYPTO_CFLAGS)
 restante_auth_LDADD = core/auth/libmech.a core/pop3/libpop3.a core/conf/libconf.a core/ipc/libipc.a core/sys/libsys.a \
 	core/base/libbase.a $(LIBEVENT_LIBS) $(CRYPTO_LIBS) $(SECCOMP_LIBS)

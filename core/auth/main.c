@@ -161,6 +161,8 @@ static void configure(struct auth *a)
 		     : delay_ms > STEP_MAX_MS ? STEP_MAX_MS
 					      : delay_ms;
 	configure_mechanisms(a);
+	if (memory_init(&a->memory, a->conf) == -1)
+		role_fail(&a->start, "expected an OpenSSL that has BLAKE2");
 }
 
 static void make_base(struct auth *a)

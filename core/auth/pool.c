@@ -2,6 +2,9 @@
  * many logins as it has workers and no message waits in a socket of a busy one. The rest queues
  * here, bounded in number and time.
  *
+ * Who is known, or asks for no more than a record, does not wait behind strangers' guesses: such
+ * requests have a queue of their own, and the last idle worker is for them.
+ *
  * A worker that dies (its deadline kills it) takes its request with it: TEMP. The master starts
  * another and sends its channel. */
 #include "auth/auth.h"
@@ -28,9 +31,10 @@ static int hand_over(struct worker *w, struct request *r)
 	msg_put_str(m, r->x.user);
 	msg_put_str(m, r->client_ip);
 	msg_put_str(m, r->server_ip);
-	msg_put_str(m, mech_question(&r->x));
+	msg_put_str(m, r->memory.cached ? "" : mech_question(&r->x));
 	sent = msg_send(&w->c, m);
-	mech_asked(&r->x);
+	if (!r->memory.cached)
+		mech_asked(&r->x);
 	wipe(m->data, m->len);
 	return sent;
 }
@@ -58,14 +62,21 @@ static void watch_queue(struct pool *p)
 		event_del(&p->expire);
 }
 
+static struct queue *queue_of(struct request *r)
+{
+	return &r->auth->pool.queues[r->urgent || r->lookup ? 0 : 1];
+}
+
 static void enqueue(struct pool *p, struct request *r)
 {
+	struct queue *q = queue_of(r);
+
 	r->state = QUEUED;
 	r->queued = clock_ms();
 	r->next = NULL;
-	r->link = p->last;
-	*p->last = r;
-	p->last = &r->next;
+	r->link = q->last;
+	*q->last = r;
+	q->last = &r->next;
 	if (p->queued++ == 0)
 		watch_queue(p);
 }
@@ -78,13 +89,23 @@ void pool_leave(struct request *r)
 	if (r->next != NULL)
 		r->next->link = r->link;
 	else
-		p->last = r->link;
+		queue_of(r)->last = r->link;
 	r->state = WITH_CLIENT;
 	if (--p->queued == 0)
 		watch_queue(p);
 }
 
 /* They were queued in order, so the oldest is the first. */
+static void expire_queue(struct auth *a, const struct queue *q, int64_t now)
+{
+	while (q->first != NULL && q->first->queued + a->timeout_ms <= now) {
+		struct request *r = q->first;
+
+		pool_leave(r);
+		refuse(r, RESTANTE_TEMP, "busy");
+	}
+}
+
 static void expire(evutil_socket_t fd, short what, void *arg)
 {
 	struct auth *a = arg;
@@ -92,38 +113,53 @@ static void expire(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	while (a->pool.first != NULL && a->pool.first->queued + a->timeout_ms <= now) {
-		struct request *r = a->pool.first;
-
-		pool_leave(r);
-		refuse(r, RESTANTE_TEMP, "busy");
-	}
+	expire_queue(a, &a->pool.queues[0], now);
+	expire_queue(a, &a->pool.queues[1], now);
 	watch_queue(&a->pool);
+}
+
+/* Whoever is idle, if the request may have him. */
+static struct worker *find_idle(const struct pool *p, int urgent)
+{
+	struct worker *found = NULL;
+	size_t idle = 0, all = 0;
+
+	for (struct worker *w = p->workers; w != NULL; w = w->next) {
+		all++;
+		if (w->busy != NULL)
+			continue;
+		found = w;
+		idle++;
+	}
+	return urgent || idle > 1 || all == 1 ? found : NULL;
 }
 
 void pool_ask(struct request *r)
 {
 	struct pool *p = &r->auth->pool;
+	struct worker *w = find_idle(p, r->urgent || r->lookup);
 
-	for (struct worker *w = p->workers; w != NULL; w = w->next)
-		if (w->busy == NULL) {
-			give(w, r);
-			return;
-		}
-	if (p->queued < QUEUE_MAX)
+	if (w != NULL)
+		give(w, r);
+	else if (p->queued < (r->urgent || r->lookup ? REQUESTS_MAX : QUEUE_MAX))
 		enqueue(p, r);
 	else
 		refuse(r, RESTANTE_TEMP, "busy");
 }
 
-static void next_for(struct worker *w)
+/* Somebody has become idle. */
+static void next(struct pool *p)
 {
-	struct request *r = w->auth->pool.first;
+	for (int i = 0; i < 2; i++) {
+		struct request *r = p->queues[i].first;
+		struct worker *w = r != NULL ? find_idle(p, i == 0) : NULL;
 
-	if (r == NULL || w->busy != NULL)
+		if (w == NULL)
+			continue;
+		pool_leave(r);
+		give(w, r);
 		return;
-	pool_leave(r);
-	give(w, r);
+	}
 }
 
 /* --- workers --- */
@@ -133,20 +169,21 @@ static void answer(struct worker *w)
 	struct msg *m = &w->auth->in;
 	const char *attrs[ATTRS_MAX];
 	struct restante_user user;
-	uint32_t serial = msg_get_u32(m), result = msg_get_u32(m);
+	uint32_t serial = msg_get_u32(m), result = msg_get_u32(m), backend;
 	struct request *r = w->busy;
 	const unsigned char *extra;
 	size_t n;
 
 	msg_get_user(m, &user, attrs, ATTRS_MAX);
+	backend = msg_get_u32(m);
 	extra = msg_get_bytes(m, &n);
 	if (!msg_end(m) || r == NULL || serial != r->serial || result > -RESTANTE_FULL) {
 		log_line(LOG_ERR, "worker %u gave an answer to no question", w->c.number);
 		return;
 	}
 	w->busy = NULL;
-	next_for(w); /* first, so that the worker computes while we talk */
-	request_answered(r, -(int)result, &user, extra, n);
+	next(&w->auth->pool); /* first, so that the worker computes while we talk */
+	request_answered(r, -(int)result, &user, backend, extra, n);
 	wipe(m->data, m->len);
 }
 
@@ -162,9 +199,10 @@ static void lost(struct worker *w)
 	close(w->c.fd);
 	if (w->busy != NULL) {
 		log_line(LOG_ERR, "worker %u died while it checked a login", w->c.number);
-		request_answered(w->busy, RESTANTE_TEMP, NULL, NULL, 0);
+		request_answered(w->busy, RESTANTE_TEMP, NULL, 0, NULL, 0);
 	}
 	free(w);
+	next(&a->pool); /* he who is left alone takes what comes */
 }
 
 static void readable(evutil_socket_t fd, short what, void *arg)
@@ -195,11 +233,12 @@ void pool_add(struct auth *a, const struct channel *c)
 	a->pool.workers = w;
 	event_assign(&w->readable, a->base, c->fd, EV_READ | EV_PERSIST, readable, w);
 	event_add(&w->readable, NULL);
-	next_for(w);
+	next(&a->pool);
 }
 
 void pool_init(struct auth *a)
 {
-	a->pool.last = &a->pool.first;
+	for (int i = 0; i < 2; i++)
+		a->pool.queues[i].last = &a->pool.queues[i].first;
 	event_assign(&a->pool.expire, a->base, -1, 0, expire, a);
 }

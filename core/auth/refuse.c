@@ -1,9 +1,10 @@
 /* refuse - a login has failed: the line in the log, and the answer at its time.
  *
  * How long a check took can tell whether a user exists, which backend knows him, how his password
- * is stored. So a DENY goes out at the next multiple of step_ms since the exchange began, whatever
- * it was that refused. Only then login's own delay begins. Other failures tell about this server
- * and not about the user; they go out at once. */
+ * is stored. So login answers a DENY at the next multiple of step_ms since the exchange began,
+ * whatever it was that refused, and behind it what the failure costs (penalty.c). Login is told the
+ * moment at once and waits: nothing is held here. Other failures tell about this server and not
+ * about the user; they are answered at once. */
 #include "auth/auth.h"
 
 #include "base/buf.h"
@@ -43,34 +44,27 @@ static void log_failure(const struct request *r, const char *why)
 	buf_free(&line);
 }
 
-static void send_failure(struct request *r)
+/* when: see messages.h. */
+static void send_failure(struct request *r, int result, uint64_t when)
 {
 	struct msg *m = &r->auth->out;
 
 	msg_start(m, MSG_AUTH_FAIL);
 	msg_put_u32(m, r->id);
-	msg_put_u32(m, r->result);
+	msg_put_u32(m, (uint32_t)-result);
+	msg_put_u64(m, when);
 	msg_put_str(m, r->x.user);
 	if (msg_send(&r->login->c, m) == -1)
 		log_line(LOG_ERR, "cannot reach login %u: %m", r->login->c.number);
 	request_free(r);
 }
 
-static void due(evutil_socket_t fd, short what, void *arg)
+/* The next multiple of the step since it began, and what the failure costs. */
+static uint64_t due(struct request *r)
 {
-	(void)fd;
-	(void)what;
-	send_failure(arg);
-}
+	int64_t step = r->auth->step_ms * 1000, steps = (clock_us() - r->began) / step + 1;
 
-static void delay(struct request *r)
-{
-	int64_t left = r->auth->step_ms - (clock_ms() - r->began) % r->auth->step_ms;
-	const struct timeval tv = {(time_t)(left / 1000), (suseconds_t)(left % 1000 * 1000)};
-
-	r->state = DELAYED;
-	event_assign(&r->timer, r->auth->base, -1, 0, due, r);
-	event_add(&r->timer, &tv);
+	return (uint64_t)(r->began + steps * step + memory_failed(r) * 1000);
 }
 
 void refuse(struct request *r, int result, const char *why)
@@ -79,15 +73,25 @@ void refuse(struct request *r, int result, const char *why)
 		lookup_answered(r, result, NULL);
 		return;
 	}
-	mech_forget(&r->x);
-	log_failure(r, why != NULL ? why : reason(result));
-	if (result == RESTANTE_NONE)
-		result = RESTANTE_DENY;
-	if (result != RESTANTE_DENY && result != RESTANTE_PERM)
-		result = RESTANTE_TEMP;
-	r->result = (uint32_t)-result;
-	if (result == RESTANTE_DENY)
-		delay(r);
-	else
-		send_failure(r);
+	if (!r->silent)
+		log_failure(r, why != NULL ? why : reason(result));
+	switch (result) {
+	case RESTANTE_NONE:
+	case RESTANTE_DENY:
+		send_failure(r, RESTANTE_DENY, due(r));
+		break;
+	case RESTANTE_PERM:
+	case RESTANTE_FULL:
+		send_failure(r, result, 0);
+		break;
+	default:
+		send_failure(r, RESTANTE_TEMP, 0);
+		break;
+	}
+}
+
+void refuse_for(struct request *r, int64_t seconds)
+{
+	log_failure(r, "login_delay");
+	send_failure(r, RESTANTE_BUSY, (uint64_t)seconds);
 }

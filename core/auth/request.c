@@ -34,7 +34,7 @@ static struct request *new_request(struct login *l, uint32_t id)
 	r->login = l;
 	r->id = id;
 	r->serial = ++a->serial;
-	r->began = clock_ms();
+	r->began = clock_us();
 	r->next_in_bucket = *b;
 	*b = r;
 	a->nrequests++;
@@ -66,8 +66,6 @@ void request_free(struct request *r)
 {
 	detach(r);
 	r->auth->nrequests--;
-	if (r->state == DELAYED)
-		event_del(&r->timer);
 	mech_forget(&r->x);
 	free(r->record);
 	wipe(r, sizeof(*r));
@@ -96,7 +94,7 @@ static void step(struct request *r, const char *in, size_t n)
 		send_challenge(r);
 		break;
 	case MECH_ASK:
-		pool_ask(r);
+		memory_ask(r);
 		break;
 	case MECH_GOOD:
 		grant(r, r->record);
@@ -126,6 +124,7 @@ static void fail_at_once(struct login *l, uint32_t id)
 	msg_start(m, MSG_AUTH_FAIL);
 	msg_put_u32(m, id);
 	msg_put_u32(m, -RESTANTE_TEMP);
+	msg_put_u64(m, 0);
 	msg_put_str(m, "");
 	(void)msg_send(&l->c, m);
 }
@@ -240,28 +239,34 @@ void request_abort_all(struct login *l)
 	}
 }
 
-void request_answered(struct request *r, int result, const struct restante_user *user,
-	const unsigned char *extra, size_t n)
+void request_answered(struct request *r, int result, const struct restante_user *found,
+	uint32_t backend, const unsigned char *extra, size_t n)
 {
+	struct restante_user user =
+		found != NULL ? *found : (struct restante_user){.size = sizeof(user)};
+	const char *attrs[USER_ATTRS];
+
 	r->state = WITH_CLIENT;
 	if (r->login == NULL) {
 		request_free(r);
 		return;
 	}
 	if (r->lookup) {
-		lookup_answered(r, result, user);
+		lookup_answered(r, result, found);
 		return;
 	}
+	if (!memory_answered(r, result, backend, &user, attrs, USER_ATTRS))
+		return;
 	if (result != RESTANTE_OK && result != RESTANTE_DENY && result != RESTANTE_NONE) {
 		refuse(r, result, NULL);
 		return;
 	}
 	switch (mech_answer(&r->x, result, extra, n)) {
 	case MECH_GOOD:
-		grant(r, user);
+		grant(r, &user);
 		break;
 	case MECH_CONTINUE:
-		r->record = result == RESTANTE_OK ? record_keep(user) : NULL;
+		r->record = result == RESTANTE_OK ? record_keep(&user) : NULL;
 		send_challenge(r);
 		break;
 	default:

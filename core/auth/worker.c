@@ -107,6 +107,7 @@ static void answer(struct worker *w, uint32_t id, int result, const struct resta
 	msg_put_u32(&w->out, id);
 	msg_put_u32(&w->out, (uint32_t)-result);
 	msg_put_user(&w->out, result == RESTANTE_OK ? user : &nobody);
+	msg_put_u32(&w->out, w->backends.answered);
 	msg_put_bytes(&w->out, w->extra.p, result == RESTANTE_OK ? w->extra.len : 0);
 	if (msg_send(&w->auth, &w->out) == 0)
 		return;

@@ -51,10 +51,14 @@ enum role { ROLE_MASTER, ROLE_LOGIN, ROLE_AUTH, ROLE_WORKER, ROLE_SESSION, ROLE_
 	X(AUTH_ABORT, LOGIN, AUTH, 0)    /* id; the client has gone: no answer is wanted */             \
 	X(AUTH_CONTINUE, AUTH, LOGIN, 0) /* id, bytes challenge */                                      \
 	X(AUTH_OK, AUTH, LOGIN, 0)       /* id, ticket, str user */                                     \
-	X(AUTH_FAIL, AUTH, LOGIN, 0)     /* id, u32 -restante_result, str user as far as known */       \
+	X(AUTH_FAIL, AUTH, LOGIN, 0)     /* id, u32 -restante_result, u64 when, str user as far as       \
+					    known. DENY: to be answered at that clock_us; BUSY: too soon \
+					    after the last login, by so many seconds; FULL: too many    \
+					    failures, this was not looked at */                         \
 	X(VERIFY, AUTH, WORKER, 0)       /* id, u32 enum verify_what, str service, str user,              \
 					    str client_ip, str server_ip, bytes secret */                              \
-	X(VERIFIED, WORKER, AUTH, 0)     /* id, u32 -restante_result, user, bytes extra */               \
+	X(VERIFIED, WORKER, AUTH, 0)     /* id, u32 -restante_result, user, u32 which plugin of  \
+					    the configuration, bytes extra */                           \
 	/* a login becomes a session */                                                                \
 	X(GRANT, AUTH, SESSION, 0)       /* ticket, u32 enum grant_purpose, user */                                             \
 	X(HANDOVER, LOGIN, SESSION, 1)   /* ticket, str client_ip, str server_ip, str tls ("" = none),    \

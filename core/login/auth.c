@@ -54,32 +54,58 @@ static struct client *find(struct login *l, uint32_t id)
 	return NULL;
 }
 
-/* The result of an attempt. A wrong password is answered late, and later each time. */
-static void failed(struct client *c, uint32_t result)
+/* It was not looked at. */
+static void not_now(struct client *c, uint32_t result)
+{
+	c->state = CLIENT_COMMAND;
+	if (result == -RESTANTE_FULL) {
+		client_reply(c, REPLY_LOGIN_PENALTY);
+		client_end(c, "too many failures from this address");
+	} else {
+		client_error(c, result == -RESTANTE_PERM ? REPLY_LOGIN_PERM : REPLY_LOGIN_TEMP);
+	}
+}
+
+/* RFC 2449 section 6.5. */
+static void too_soon(struct client *c, uint64_t seconds)
+{
+	char text[REPLY_MAX];
+
+	c->state = CLIENT_COMMAND;
+	client_text(c, text,
+		reply_format(text, sizeof(text), c->language, REPLY_LOGIN_DELAY, seconds, 0));
+	if (++c->failures >= c->l->settings.max_failures)
+		client_end(c, "too many failures");
+}
+
+/* The result of an attempt. A wrong password is answered late: auth says when. */
+static void failed(struct client *c, uint32_t result, uint64_t when)
 {
 	finish(c);
-	c->result = (uint8_t)result;
-	if (result != -RESTANTE_DENY) {
-		auth_delayed(c);
-		return;
+	switch (result) {
+	case -RESTANTE_DENY:
+	case -RESTANTE_NONE:
+		c->failures++;
+		client_delay(c, (int64_t)when);
+		break;
+	case -RESTANTE_BUSY:
+		too_soon(c, when);
+		break;
+	default:
+		not_now(c, result);
+		break;
 	}
-	c->failures++;
-	client_delay(c, c->l->settings.failure_delay_ms * c->failures);
 }
 
 void auth_delayed(struct client *c)
 {
-	bool over = c->failures >= c->l->settings.max_failures;
-
 	c->state = CLIENT_COMMAND;
-	if (c->result != -RESTANTE_DENY) {
-		client_error(c, c->result == -RESTANTE_PERM ? REPLY_LOGIN_PERM : REPLY_LOGIN_TEMP);
-	} else if (over) {
-		client_reply(c, REPLY_LOGIN_TOO_MANY);
-		client_end(c, "too many failures");
-	} else {
+	if (c->failures < c->l->settings.max_failures) {
 		client_reply(c, REPLY_LOGIN_REFUSED);
+		return;
 	}
+	client_reply(c, REPLY_LOGIN_TOO_MANY);
+	client_end(c, "too many failures");
 }
 
 /* --- to auth --- */
@@ -88,7 +114,7 @@ static void ask(struct client *c)
 {
 	c->state = CLIENT_AUTH;
 	if (peer_send(&c->l->auth, c) == -1)
-		failed(c, -RESTANTE_TEMP);
+		failed(c, -RESTANTE_TEMP, 0);
 }
 
 static void start(struct client *c, enum mechanism id, bool initial, const void *p, size_t n)
@@ -231,7 +257,7 @@ static void step(struct client *c, const void *p, size_t n)
 	struct msg *m = &c->l->send;
 
 	if (c->id == 0) { /* auth was restarted meanwhile */
-		failed(c, -RESTANTE_TEMP);
+		failed(c, -RESTANTE_TEMP, 0);
 		return;
 	}
 	msg_start(m, MSG_AUTH_STEP);
@@ -298,7 +324,7 @@ void auth_lost(struct login *l)
 			continue;
 		peer_forget(&l->auth, c);
 		if (c->state == CLIENT_AUTH)
-			failed(c, -RESTANTE_TEMP);
+			failed(c, -RESTANTE_TEMP, 0);
 		else
 			finish(c);
 		client_resume(c);
@@ -308,7 +334,7 @@ void auth_lost(struct login *l)
 
 void auth_unsent(struct client *c)
 {
-	failed(c, -RESTANTE_TEMP);
+	failed(c, -RESTANTE_TEMP, 0);
 }
 
 /* --- from auth --- */
@@ -328,23 +354,26 @@ static void on_answer(struct client *c, struct msg *m)
 {
 	const unsigned char *data = (const unsigned char *)"";
 	uint32_t result = 0;
+	uint64_t when = 0;
 	size_t n = 0;
 
-	if (m->type == MSG_AUTH_FAIL)
+	if (m->type == MSG_AUTH_FAIL) {
 		result = msg_get_u32(m);
-	else
+		when = msg_get_u64(m);
+	} else {
 		data = msg_get_bytes(m, &n);
+	}
 	if (m->type != MSG_AUTH_CONTINUE)
 		(void)msg_get_str(m); /* the user: logged by auth */
 	if (!msg_end(m) || (m->type == MSG_AUTH_OK && n != TICKET_LEN)) {
-		failed(c, -RESTANTE_TEMP);
+		failed(c, -RESTANTE_TEMP, 0);
 	} else if (m->type == MSG_AUTH_CONTINUE) {
 		on_continue(c, data, n);
 	} else if (m->type == MSG_AUTH_OK) {
 		finish(c);
 		handover(c, data);
 	} else {
-		failed(c, result == -RESTANTE_NONE ? -RESTANTE_DENY : result);
+		failed(c, result, when);
 	}
 }
 

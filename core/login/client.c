@@ -249,23 +249,25 @@ static void wait_for(struct client *c, short what)
 	event_add(&c->io, NULL);
 }
 
-static void wait_ms(struct client *c, int64_t ms)
+static void wait_us(struct client *c, int64_t us)
 {
-	int64_t left = c->deadline - clock_ms();
+	int64_t left = c->deadline * 1000 - clock_us();
 	struct timeval t;
 
-	if (ms > left)
-		ms = left > 0 ? left : 0;
-	t.tv_sec = ms / 1000;
-	t.tv_usec = ms % 1000 * 1000;
+	if (us > left)
+		us = left;
+	if (us < 0)
+		us = 0;
+	t.tv_sec = us / 1000000;
+	t.tv_usec = us % 1000000;
 	event_add(&c->timer, &t);
 }
 
-void client_delay(struct client *c, int64_t ms)
+void client_delay(struct client *c, int64_t until)
 {
 	c->state = CLIENT_DELAY;
-	c->delay_over = clock_ms() + ms;
-	wait_ms(c, ms);
+	c->delay_over = until;
+	wait_us(c, until - clock_us());
 }
 
 /* Where the last words have not all gone out, the client gets a moment to take them. */
@@ -276,7 +278,7 @@ static void settle_closing(struct client *c)
 		stream_finish(&c->stream);
 		if (c->stream.out.len > 0) {
 			c->deadline = clock_ms() + LINGER_MS;
-			wait_ms(c, LINGER_MS);
+			wait_us(c, INT64_C(1000) * LINGER_MS);
 		}
 	}
 	if (c->stream.out.len == 0 || c->stream.failed)
@@ -359,8 +361,8 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (c->state == CLIENT_DELAY && c->delay_over < c->deadline) {
-		wait_ms(c, c->deadline - clock_ms());
+	if (c->state == CLIENT_DELAY && c->delay_over < c->deadline * 1000) {
+		wait_us(c, c->deadline * 1000 - clock_us());
 		auth_delayed(c);
 		turn(c, false);
 	} else if (c->state == CLIENT_CLOSING || c->state <= CLIENT_HANDSHAKE) {

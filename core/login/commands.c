@@ -42,6 +42,8 @@ static void do_capa(struct client *c, const struct command *cmd)
 {
 	const struct settings *set = &c->l->settings;
 	char sasl[MECHANISMS_MAX];
+	/* RFC 2449 section 6.5: before login the largest that a user may have */
+	bool differs = set->login_delay_max > set->login_delay;
 	const struct capa_facts facts = {
 		.state = POP3_AUTHORIZATION,
 		.tls_available = c->l->tls != NULL,
@@ -51,7 +53,8 @@ static void do_capa(struct client *c, const struct command *cmd)
 		.utf8_user = true,
 		.mechanisms = sasl,
 		.expire_days = set->expire_days,
-		.login_delay = set->login_delay,
+		.login_delay = differs ? set->login_delay_max : set->login_delay,
+		.login_delay_user = differs,
 		.implementation = "Restante",
 	};
 	char text[CAPA_MAX];

@@ -66,9 +66,8 @@ struct settings {
 	enum language language;
 	bool apop;
 	uint32_t max_failures, max_connections, max_per_address;
-	uint32_t login_delay;
+	uint32_t login_delay, login_delay_max;
 	int32_t expire_days;
-	int64_t failure_delay_ms;
 	enum mechanism mechanisms[MECHANISM_COUNT]; /* to offer, in this order */
 	size_t nmechanisms;
 	enum client_cert_name client_name;
@@ -138,7 +137,6 @@ struct client {
 	bool in_flight; /* auth owes it an answer */
 	bool finished;  /* CLIENT_CLOSING: TLS is ended */
 	uint8_t failures, errors;
-	uint8_t result; /* CLIENT_DELAY: -restante_result */
 	struct line_reader in;
 	char *user;        /* of USER; NULL = none */
 	struct held *held; /* its message to a peer that waits; NULL = none */
@@ -151,7 +149,8 @@ struct client {
 	size_t nheader;
 	uint64_t serial;                     /* makes its APOP timestamp unique */
 	uint64_t limit;                      /* key of its address in the limits */
-	int64_t began, deadline, delay_over; /* clock_ms */
+	int64_t began, deadline; /* clock_ms */
+	int64_t delay_over;      /* clock_us */
 	LIST_ENTRY(client) exchange;
 	uint32_t id; /* of its exchange with auth; 0 = none */
 	int session; /* CLIENT_HANDOVER with TLS: our end; -1 = none */
@@ -180,8 +179,8 @@ void client_end(struct client *, const char *why);
 void client_close(struct client *, const char *why);
 /* No event of its socket is wanted any more. */
 void client_unwatch(struct client *);
-/* Waits for ms, in CLIENT_DELAY; then auth_delayed(). */
-void client_delay(struct client *, int64_t ms);
+/* Waits until clock_us, in CLIENT_DELAY; then auth_delayed(). */
+void client_delay(struct client *, int64_t until);
 void client_start_tls(struct client *);
 
 /* "192.0.2.1", "" when it is none; cap at least ADDRESS_TEXT. */

@@ -35,8 +35,8 @@ static void read_settings(struct login *l, const struct conf *conf)
 	s->max_connections = (uint32_t)conf_num(conf, "max_connections");
 	s->max_per_address = (uint32_t)conf_num(conf, "max_connections_per_address");
 	s->login_delay = (uint32_t)conf_num(conf, "login_delay");
+	s->login_delay_max = (uint32_t)conf_num(conf, "login_delay_max");
 	s->expire_days = (int32_t)conf_num(conf, "expire");
-	s->failure_delay_ms = conf_num(conf, "auth_failure_delay") * 1000;
 	s->login_timeout.tv_sec = (time_t)conf_num(conf, "login_timeout");
 	s->proxy_tls = conf_num(conf, "proxy_tls") != 0;
 	for (size_t i = 0; i < conf_count(conf, "proxy_trusted"); i++)
@@ -64,11 +64,25 @@ static void load(struct login *l, const struct role_start *start)
 	close(start->shared);
 }
 
+/* Timers to the microsecond: when a refusal comes must not tell how long it took to find. */
+static struct event_base *make_base(void)
+{
+	struct event_config *c = event_config_new();
+	struct event_base *base = NULL;
+
+	if (c != NULL) {
+		event_config_set_flag(c, EVENT_BASE_FLAG_PRECISE_TIMER);
+		base = event_base_new_with_config(c);
+		event_config_free(c);
+	}
+	return base;
+}
+
 static void prepare(struct login *l, const struct role_start *start)
 {
 	l->master = start->master;
 	l->epoll = -1;
-	l->base = event_base_new();
+	l->base = make_base();
 	if (l->base == NULL || wire_setup(&l->wire, RELAY_CHUNK + 1024) == -1 ||
 		getrandom(&l->started, sizeof(l->started), 0) != (ssize_t)sizeof(l->started))
 		role_fail(start, "cannot prepare the event loop: %m");

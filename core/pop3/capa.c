@@ -45,8 +45,8 @@ static bool has_expire(const struct capa_facts *f, char args[ARGS_MAX])
 
 static bool has_login_delay(const struct capa_facts *f, char args[ARGS_MAX])
 {
-	return f->login_delay > 0 &&
-	       args_fit(snprintf(args, ARGS_MAX, " %" PRIu32, f->login_delay));
+	return f->login_delay > 0 && args_fit(snprintf(args, ARGS_MAX, " %" PRIu32 "%s",
+					     f->login_delay, f->login_delay_user ? " USER" : ""));
 }
 
 static bool has_utf8(const struct capa_facts *f, char args[ARGS_MAX])

@@ -20,6 +20,7 @@ struct capa_facts {
 	const char *mechanisms;         /* SASL: "PLAIN LOGIN", what would be taken; NULL: none */
 	int32_t expire_days;            /* EXPIRE; below 0: NEVER */
 	uint32_t login_delay;           /* LOGIN-DELAY in seconds; 0: none, and no such line */
+	bool login_delay_user;          /* LOGIN-DELAY n USER: of some user; others may have less */
 	const char *implementation;     /* IMPLEMENTATION; NULL: not told */
 };
 

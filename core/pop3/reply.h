@@ -57,6 +57,7 @@ enum reply_id {
 	REPLY_LOGIN_TOO_MANY,    /* -ERR [AUTH] and close: too many failures */
 	REPLY_LOGIN_TEMP,        /* -ERR [SYS/TEMP] the password cannot be checked */
 	REPLY_LOGIN_PERM,        /* -ERR [SYS/PERM] the account is misconfigured */
+	REPLY_LOGIN_PENALTY,     /* -ERR [SYS/TEMP] and close; nothing was checked */
 	REPLY_LOGIN_DELAY,       /* -ERR [LOGIN-DELAY]; n1 = seconds to wait */
 	REPLY_LOGIN_TIMEOUT,     /* -ERR and close: no login in time */
 

@@ -139,6 +139,13 @@ check_LTLIBRARIES += auth-odd.la
 auth_odd_la_SOURCES = tests/unit/auth_odd.c
 auth_odd_la_LDFLAGS = $(plugin_link) -rpath $(pkglibdir)
 
+check_PROGRAMS += auth_memory_test
+TESTS += auth_memory_test
+auth_memory_test_SOURCES = tests/unit/auth_memory_test.c core/auth/cache.c core/auth/keyed.c \
+	core/auth/penalty.c core/auth/rows.c
+auth_memory_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(CRYPTO_CFLAGS)
+auth_memory_test_LDADD = core/base/libbase.a $(CRYPTO_LIBS) $(CMOCKA_LIBS)
+
 check_PROGRAMS += policy_test
 TESTS += policy_test
 policy_test_SOURCES = tests/unit/policy_test.c core/auth/policy.c

@@ -152,6 +152,7 @@ static void response_codes_are_the_same_in_every_language(void **state)
 		{REPLY_LOGIN_TEMP, "-ERR [SYS/TEMP] "},
 		{REPLY_LOGIN_PERM, "-ERR [SYS/PERM] "},
 		{REPLY_LOGIN_DELAY, "-ERR [LOGIN-DELAY] "},
+		{REPLY_LOGIN_PENALTY, "-ERR [SYS/TEMP] "},
 		{REPLY_OPEN_IN_USE, "-ERR [IN-USE] "},
 		{REPLY_OPEN_MANY, "-ERR [IN-USE] "},
 		{REPLY_OPEN_TEMP, "-ERR [SYS/TEMP] "},

@@ -1,0 +1,45 @@
+/* Passwords that were right, as keyed hashes: to check a good password hash costs tens of
+ * milliseconds, and clients come every few minutes. What is kept says only that a worker's plugin
+ * has said yes to this user and password; the record is asked for each time. */
+#ifndef AUTH_CACHE_H
+#define AUTH_CACHE_H
+
+#include "auth/keyed.h"
+#include "auth/rows.h"
+
+enum { CACHE_LABEL_MAX = 64, CACHE_PROOF = 16 };
+
+struct cache {
+	const struct keyed *keyed;
+	struct rows rows;
+	int64_t ttl_ms; /* 0 = nothing is kept */
+};
+
+/* A user and a password. */
+struct cache_key {
+	uint64_t place, user;
+	unsigned char proof[CACHE_PROOF];
+};
+
+struct cached {
+	struct row row;
+	uint64_t user;
+	unsigned char proof[CACHE_PROOF];
+	uint64_t stamp;   /* of the record then; 0 = not known */
+	int64_t until;    /* clock_ms */
+	uint32_t backend; /* who said yes */
+	char label[CACHE_LABEL_MAX + 1];
+};
+
+void cache_init(struct cache *, const struct keyed *, int64_t ttl_ms, size_t entries);
+void cache_key(const struct cache *, const char *user, const char *password, struct cache_key *);
+/* NULL: it has to be checked. */
+const struct cached *cache_find(const struct cache *, const struct cache_key *, int64_t now);
+/* The password was right. label: of the record, or "". */
+void cache_put(struct cache *, const struct cache_key *, uint64_t stamp, uint32_t backend,
+	const char *label, int64_t now);
+void cache_drop(const struct cache *, const struct cache_key *);
+/* Forgets one user, or all: NULL. How many entries there were. */
+size_t cache_flush(const struct cache *, const char *user);
+
+#endif
