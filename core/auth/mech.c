@@ -121,7 +121,7 @@ static enum mech_result external_step(struct exchange *x, const char *in, size_t
 
 static const struct mech mechs[MECHANISM_COUNT] = {
 #define X(id, name, family, what, hash, flags) \
-	{name, MECHANISM_##id, VERIFY_##what, hash, flags, family##_step, family##_answer},
+	{name, id, what, hash, flags, family##_step, family##_answer},
 	MECHANISMS(X)
 #undef X
 };

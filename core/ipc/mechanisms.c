@@ -6,7 +6,7 @@
 #include <strings.h>
 
 const struct mechanism_row mechanisms[MECHANISM_COUNT] = {
-#define X(id, name, family, what, hash, flags) {name, VERIFY_##what, flags},
+#define X(id, name, family, what, hash, flags) {name, what, flags},
 	MECHANISMS(X)
 #undef X
 };

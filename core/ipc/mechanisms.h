@@ -18,21 +18,26 @@ enum mechanism_flag {
 };
 
 #define MECHANISMS(X)                                                                              \
-	X(PLAIN, "PLAIN", plain, PASSWORD, NULL, MECHANISM_PLAINTEXT | MECHANISM_FIRST)            \
-	X(LOGIN, "LOGIN", login, PASSWORD, NULL, MECHANISM_PLAINTEXT)                              \
-	X(SCRAM_SHA_256, "SCRAM-SHA-256", scram, SCRAM, "SHA-256", MECHANISM_FIRST)                \
-	X(SCRAM_SHA_256_PLUS, "SCRAM-SHA-256-PLUS", scram, SCRAM, "SHA-256",                       \
+	X(MECHANISM_PLAIN, "PLAIN", plain, VERIFY_PASSWORD, NULL,                                  \
+		MECHANISM_PLAINTEXT | MECHANISM_FIRST)                                             \
+	X(MECHANISM_LOGIN, "LOGIN", login, VERIFY_PASSWORD, NULL, MECHANISM_PLAINTEXT)             \
+	X(MECHANISM_SCRAM_SHA_256, "SCRAM-SHA-256", scram, VERIFY_SCRAM, "SHA-256",                \
+		MECHANISM_FIRST)                                                                   \
+	X(MECHANISM_SCRAM_SHA_256_PLUS, "SCRAM-SHA-256-PLUS", scram, VERIFY_SCRAM, "SHA-256",      \
 		MECHANISM_BINDING | MECHANISM_FIRST)                                               \
-	X(SCRAM_SHA_1, "SCRAM-SHA-1", scram, SCRAM, "SHA-1", MECHANISM_FIRST)                      \
-	X(SCRAM_SHA_1_PLUS, "SCRAM-SHA-1-PLUS", scram, SCRAM, "SHA-1",                             \
+	X(MECHANISM_SCRAM_SHA_1, "SCRAM-SHA-1", scram, VERIFY_SCRAM, "SHA-1", MECHANISM_FIRST)     \
+	X(MECHANISM_SCRAM_SHA_1_PLUS, "SCRAM-SHA-1-PLUS", scram, VERIFY_SCRAM, "SHA-1",            \
 		MECHANISM_BINDING | MECHANISM_FIRST)                                               \
-	X(EXTERNAL, "EXTERNAL", external, LOOKUP, NULL, MECHANISM_CERTIFICATE | MECHANISM_FIRST)   \
-	X(OAUTHBEARER, "OAUTHBEARER", oauth, TOKEN, NULL, MECHANISM_PLAINTEXT | MECHANISM_FIRST)   \
-	X(XOAUTH2, "XOAUTH2", oauth, TOKEN, NULL, MECHANISM_PLAINTEXT | MECHANISM_FIRST)           \
-	X(APOP, "APOP", apop, APOP, NULL, MECHANISM_COMMAND)
+	X(MECHANISM_EXTERNAL, "EXTERNAL", external, VERIFY_LOOKUP, NULL,                           \
+		MECHANISM_CERTIFICATE | MECHANISM_FIRST)                                           \
+	X(MECHANISM_OAUTHBEARER, "OAUTHBEARER", oauth, VERIFY_TOKEN, NULL,                         \
+		MECHANISM_PLAINTEXT | MECHANISM_FIRST)                                             \
+	X(MECHANISM_XOAUTH2, "XOAUTH2", oauth, VERIFY_TOKEN, NULL,                                 \
+		MECHANISM_PLAINTEXT | MECHANISM_FIRST)                                             \
+	X(MECHANISM_APOP, "APOP", apop, VERIFY_APOP, NULL, MECHANISM_COMMAND)
 
 enum mechanism {
-#define X(id, name, family, what, hash, flags) MECHANISM_##id,
+#define X(id, name, family, what, hash, flags) id,
 	MECHANISMS(X)
 #undef X
 	MECHANISM_COUNT
