@@ -96,3 +96,12 @@ fuzz_mbox_journal_LDFLAGS = $(FUZZ_LINK)
 FUZZ_TARGETS += fuzz-proxy
 fuzz_proxy_SOURCES = tests/fuzz/fuzz_proxy.c core/login/proxy.c $(FUZZ_MAIN)
 fuzz_proxy_LDFLAGS = $(FUZZ_LINK)
+
+if HAVE_JANSSON
+FUZZ_TARGETS += fuzz-oauth2
+fuzz_oauth2_SOURCES = tests/fuzz/fuzz_oauth2.c $(oauth2_sources) $(FUZZ_MAIN)
+fuzz_oauth2_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/plugins/auth-oauth2
+fuzz_oauth2_CFLAGS = $(oauth2_cflags)
+fuzz_oauth2_LDFLAGS = $(FUZZ_LINK)
+fuzz_oauth2_LDADD = $(oauth2_libs)
+endif

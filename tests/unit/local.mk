@@ -159,6 +159,16 @@ grants_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 grants_test_LDADD = core/ipc/libipc.a core/base/libbase.a $(CMOCKA_LIBS)
 endif
 
+# auth-oauth2.
+if HAVE_JANSSON
+check_PROGRAMS += oauth2_test
+TESTS += oauth2_test
+oauth2_test_SOURCES = tests/unit/oauth2_test.c $(oauth2_sources)
+oauth2_test_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/plugins/auth-oauth2
+oauth2_test_CFLAGS = $(oauth2_cflags) $(CMOCKA_CFLAGS)
+oauth2_test_LDADD = $(oauth2_libs) $(CMOCKA_LIBS)
+endif
+
 # storage-mbox.
 mbox_tests = mbox_pure_test mbox_pure_1_test mbox_pure_0_test mbox_read_test mbox_uidl_test \
 	mbox_cache_test mbox_lock_test mbox_change_test mbox_keep_test
