@@ -13,6 +13,7 @@ SYSTEM_TESTS = \
 	tests/system/test_archive.py \
 	tests/system/test_deliver.py \
 	tests/system/test_login.py \
+	tests/system/test_sasl.py \
 	tests/system/test_pam.py \
 	tests/system/test_proxy.py \
 	tests/system/test_tls.py \
