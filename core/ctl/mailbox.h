@@ -24,6 +24,9 @@ struct mailbox {
 	void *st; /* NULL = not open */
 };
 
+/* The user's record, if it is one that a login would get, and the configuration. NULL after a
+ * message. */
+struct record *mailbox_user(const struct ctl *, const char *user, struct conf **);
 /* 0, or -1. */
 int mailbox_prepare(
 	struct mailbox *, const struct restante_user *, const struct conf_plugin *storage);

@@ -268,7 +268,7 @@ static int convert(const struct ctl *ctl, const struct choice *choice)
 	struct conf *c;
 	int status;
 
-	r = ctl_record(ctl, choice->user, &c);
+	r = mailbox_user(ctl, choice->user, &c);
 	if (r == NULL || (from = storage_of(c, &r->user, choice->from)) == NULL ||
 		(to = storage_of(c, &r->user, choice->to)) == NULL)
 		return EXIT_FAILURE;

@@ -148,7 +148,7 @@ static int import(const struct ctl *ctl, const char *user, char **names, size_t 
 	struct conf *c;
 	int status;
 
-	r = ctl_record(ctl, user, &c);
+	r = mailbox_user(ctl, user, &c);
 	if (r == NULL || mailbox_prepare(&im.box, &r->user, conf_user_storage(c, &r->user)) == -1)
 		return EXIT_FAILURE;
 	for (size_t i = 0; i < n; i++) {

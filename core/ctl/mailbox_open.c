@@ -36,6 +36,19 @@ int mailbox_complain(const struct mailbox *m, int result)
 		"the mailbox of %s in %s: %s", m->user->name, m->name, mailbox_result(result));
 }
 
+struct record *mailbox_user(const struct ctl *ctl, const char *user, struct conf **c)
+{
+	struct record *r = ctl_record(ctl, user, c);
+	struct buf why = {0};
+
+	if (r == NULL || record_check(*c, &r->user, &why) == 0)
+		return r;
+	complain("%s: %s", user, why.p);
+	buf_free(&why);
+	free(r);
+	return NULL;
+}
+
 int mailbox_prepare(
 	struct mailbox *m, const struct restante_user *u, const struct conf_plugin *storage)
 {
@@ -100,7 +113,7 @@ int mailbox_with(const struct ctl *ctl, const char *user, int (*run)(struct mail
 	struct conf *c;
 	int status;
 
-	r = ctl_record(ctl, user, &c);
+	r = mailbox_user(ctl, user, &c);
 	if (r == NULL || mailbox_prepare(&m, &r->user, conf_user_storage(c, &r->user)) == -1)
 		return EXIT_FAILURE;
 	if (mailbox_become((const struct mailbox *const *)&boxes, 1, NULL, 0) == -1 ||

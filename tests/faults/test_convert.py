@@ -27,9 +27,6 @@ PATHS = {"maildir": "Maildir", "mbox": "mbox", "archive": "Archive"}
 ARCHIVE = (BUILD / ".libs/storage-archive.so").exists()
 WAYS = [("maildir", "mbox"), ("mbox", "maildir")]
 WAYS += [("maildir", "archive"), ("archive", "mbox")] if ARCHIVE else []
-if "what->uid" not in (restante.SOURCE / "plugins/storage-mbox/deliver.c").read_text():
-    WAYS = [way for way in WAYS if "mbox" not in way]  # storage-mbox keeps no UIDL yet
-
 pytestmark = [
     pytest.mark.skipif(not strace_works(), reason="strace is missing or may not trace"),
     pytest.mark.skipif(not (BUILD / ".libs/storage-mbox.so").exists(), reason="no plugin as an object of its own"),
@@ -40,7 +37,7 @@ pytestmark = [
 def server():
     folder = pathlib.Path(tempfile.mkdtemp(prefix="restante-faults-"))
     folder.chmod(0o755)
-    storages = {"storage_mbox": {"path": "~/mbox", "state": "~/state"}}
+    storages = {"storage_mbox": {"path": "~/mbox", "state": "~/state", "lock_wait": "1s"}}
     if ARCHIVE:
         storages["storage_archive"] = {"path": "~/Archive"}
     yield restante.Server(folder, start=False, **storages)
@@ -55,7 +52,7 @@ class Mailbox:
         shutil.rmtree(server.folder / "home", ignore_errors=True)
         self.user = server.user("u", extra=f"storage={storage}")
         self.path = self.user.home / "x"  # for the trace beside it
-        self.opens = self.user.maildir
+        self.opens = self.user.home / PATHS[storage]
 
     def run(self, *words, tracer=()):
         command = [*tracer, BUILD / "restantectl", "-c", self.server.conf, "mailbox", *(words or self.words)]
