@@ -24,7 +24,7 @@ static const struct restante_setting settings[] = {
 	{"purge", RESTANTE_BOOL, 0, "no", "rewrite a segment whenever mail in it was deleted",
 		NULL},
 	{"lock_wait", RESTANTE_SECONDS, 0, "3s",
-		"how long a session waits for another one on the same archive", NULL},
+		"how long a session waits for another one on the same archive", "0..1h"},
 };
 
 static const struct restante_storage storage = {

@@ -15,7 +15,7 @@ static const struct restante_setting settings[] = {
 	{"path", RESTANTE_PATH, RESTANTE_PER_USER | RESTANTE_FOLDER, "~/Maildir",
 		"the Maildir; made where it is missing", NULL},
 	{"lock_wait", RESTANTE_SECONDS, 0, "3s",
-		"how long a session waits for another one on the same Maildir", NULL},
+		"how long a session waits for another one on the same Maildir", "0..1h"},
 	{"check_sizes", RESTANTE_SIZE, 0, "2MB",
 		"octets of new messages read at once to check sizes in file names; beyond, at RETR",
 		NULL},

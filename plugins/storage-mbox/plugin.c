@@ -26,7 +26,7 @@ static const struct restante_setting settings[] = {
 	{"locks", RESTANTE_ENUM, RESTANTE_LIST, "dotlock fcntl", "the locks to take, in this order",
 		"dotlock|fcntl|flock"},
 	{"lock_wait", RESTANTE_SECONDS, 0, "10s", "how long to wait for another's lock or session",
-		NULL},
+		"0..1h"},
 };
 
 static const struct restante_storage storage = {
