@@ -87,7 +87,7 @@ static int drop_outdated(struct record *r)
 
 int record_parse(struct record *r, void *block, size_t len)
 {
-	const char *p = block, *end = p + len;
+	const char *p = len > 0 ? block : "", *end = p + len;
 	size_t lines = 0;
 
 	*r = (struct record){0};
