@@ -9,6 +9,7 @@
 #ifndef TESTKIT_KIT_H
 #define TESTKIT_KIT_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -22,7 +23,8 @@ enum { KIT_ARGS = 64, KIT_MS = 30000 /* what left_ms() begins with */ };
 
 /* What the command line says; the same for all cases. */
 struct kit_options {
-	const char *file;            /* absolute */
+	const char *file;            /* absolute: path */
+	char path[PATH_MAX];
 	char name[128];              /* "storage-maildir" */
 	const char *args[KIT_ARGS];  /* "setting=value" */
 	size_t nargs, messages;      /* messages: of the case "many" */

@@ -83,7 +83,7 @@ static int set_file(struct kit_options *opt, const char *file)
 	const char *slash = strrchr(file, '/'), *base = slash != NULL ? slash + 1 : file;
 	size_t n = strlen(base);
 
-	opt->file = realpath(file, NULL);
+	opt->file = realpath(file, opt->path);
 	if (opt->file == NULL) {
 		fprintf(stderr, "restante-plugin-test: %s: %s\n", file, strerror(errno));
 		return -1;

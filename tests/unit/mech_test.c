@@ -17,6 +17,9 @@
 	assert_int_equal((x)->challenge.len, sizeof(text) - 1); \
 	assert_memory_equal(buf_str(&(x)->challenge), (text), sizeof(text) - 1)
 
+/* Forgotten when the test returns. */
+#define EXCHANGE __attribute__((cleanup(mech_forget))) struct exchange
+
 static struct exchange begin(const char *mech)
 {
 	const struct mech_client client = {
@@ -42,7 +45,7 @@ static void mechanisms_are_found_in_any_case_and_no_others(void **state)
 /* RFC 4616 section 4. */
 static void plain_takes_user_and_password(void **state)
 {
-	struct exchange x = begin("PLAIN");
+	EXCHANGE x = begin("PLAIN");
 
 	(void)state;
 	assert_int_equal(STEP(&x, "\0tim\0tanstaaftanstaaf"), MECH_ASK);
@@ -54,7 +57,7 @@ static void plain_takes_user_and_password(void **state)
 /* RFC 5034 section 4: without an initial response the server sends an empty challenge. */
 static void plain_without_an_initial_response_asks_with_an_empty_challenge(void **state)
 {
-	struct exchange x = begin("PLAIN");
+	EXCHANGE x = begin("PLAIN");
 
 	(void)state;
 	assert_int_equal(mech_step(&x, NULL, 0), MECH_CONTINUE);
@@ -67,7 +70,7 @@ static void plain_without_an_initial_response_asks_with_an_empty_challenge(void 
 /* RFC 4616 section 2: an authorization identity asks to act for somebody, which nobody may here. */
 static void plain_takes_an_authzid_only_when_it_is_the_user(void **state)
 {
-	struct exchange x = begin("PLAIN");
+	EXCHANGE x = begin("PLAIN");
 
 	(void)state;
 	assert_int_equal(STEP(&x, "tim\0tim\0secret"), MECH_ASK);
@@ -86,7 +89,8 @@ static void plain_refuses_what_is_malformed(void **state)
 #define BAD(text)                                   \
 	x = begin("PLAIN");                         \
 	assert_int_equal(STEP(&x, text), MECH_BAD); \
-	assert_string_equal(x.why, "syntax")
+	assert_string_equal(x.why, "syntax");       \
+	mech_forget(&x)
 	BAD("");
 	BAD("tim");
 	BAD("\0tim");
@@ -101,7 +105,7 @@ static void plain_refuses_what_is_malformed(void **state)
 static void a_name_or_password_up_to_the_limit_is_taken_and_longer_ones_are_refused(void **state)
 {
 	char in[2 + MECH_USER_MAX + 1 + MECH_SECRET_MAX + 1];
-	struct exchange x = begin("PLAIN");
+	EXCHANGE x = begin("PLAIN");
 
 	(void)state;
 	memset(in, 'x', sizeof(in));
@@ -120,7 +124,7 @@ static void a_name_or_password_up_to_the_limit_is_taken_and_longer_ones_are_refu
 
 static void login_asks_for_the_user_and_then_for_the_password(void **state)
 {
-	struct exchange x = begin("LOGIN");
+	EXCHANGE x = begin("LOGIN");
 
 	(void)state;
 	assert_int_equal(mech_step(&x, NULL, 0), MECH_CONTINUE);
@@ -136,7 +140,7 @@ static void login_asks_for_the_user_and_then_for_the_password(void **state)
 
 static void login_takes_an_initial_response_for_the_user(void **state)
 {
-	struct exchange x = begin("LOGIN");
+	EXCHANGE x = begin("LOGIN");
 
 	(void)state;
 	assert_int_equal(STEP(&x, "tim"), MECH_CONTINUE);
@@ -147,7 +151,7 @@ static void login_takes_an_initial_response_for_the_user(void **state)
 /* RFC 1939 section 7, the example: secret tanstaaf. */
 static void apop_computes_the_digest_of_its_rfc(void **state)
 {
-	struct exchange x = begin("APOP");
+	EXCHANGE x = begin("APOP");
 
 	(void)state;
 	assert_int_equal(STEP(&x, "mrose c4c9334bac560ecc979e58001b3e22fb"), MECH_ASK);
@@ -159,7 +163,7 @@ static void apop_computes_the_digest_of_its_rfc(void **state)
 
 static void apop_refuses_another_secret_and_another_digest(void **state)
 {
-	struct exchange x = begin("APOP");
+	EXCHANGE x = begin("APOP");
 
 	(void)state;
 	assert_int_equal(STEP(&x, "mrose c4c9334bac560ecc979e58001b3e22fb"), MECH_ASK);
@@ -174,7 +178,7 @@ static void apop_refuses_another_secret_and_another_digest(void **state)
 
 static void apop_refuses_what_is_malformed(void **state)
 {
-	struct exchange x = begin("APOP");
+	EXCHANGE x = begin("APOP");
 
 	(void)state;
 	assert_int_equal(mech_step(&x, NULL, 0), MECH_BAD);
@@ -189,7 +193,7 @@ static void apop_refuses_what_is_malformed(void **state)
 /* RFC 4422 appendix A. */
 static void external_is_whom_the_certificate_names(void **state)
 {
-	struct exchange x = begin("EXTERNAL");
+	EXCHANGE x = begin("EXTERNAL");
 
 	(void)state;
 	assert_int_equal(mech_step(&x, NULL, 0), MECH_CONTINUE);
@@ -208,7 +212,7 @@ static void external_is_whom_the_certificate_names(void **state)
 
 static void external_acts_for_nobody_else_and_for_nobody_without_a_certificate(void **state)
 {
-	struct exchange x = begin("EXTERNAL");
+	EXCHANGE x = begin("EXTERNAL");
 
 	(void)state;
 	assert_int_equal(STEP(&x, "root"), MECH_BAD);
@@ -222,7 +226,7 @@ static void external_acts_for_nobody_else_and_for_nobody_without_a_certificate(v
 /* RFC 7628 section 4.1, the example. */
 static void oauthbearer_takes_the_message_of_its_rfc(void **state)
 {
-	struct exchange x = begin("OAUTHBEARER");
+	EXCHANGE x = begin("OAUTHBEARER");
 
 	(void)state;
 	assert_int_equal(STEP(&x, "n,a=user@example.com,\1host=server.example.com\1port=143\1"
@@ -242,7 +246,7 @@ static void oauthbearer_takes_the_message_of_its_rfc(void **state)
 /* RFC 7628 section 3.2.3: the error in JSON, an answer to it, and only then the failure. */
 static void a_refused_token_is_told_in_json_before_the_end(void **state)
 {
-	struct exchange x = begin("OAUTHBEARER");
+	EXCHANGE x = begin("OAUTHBEARER");
 
 	(void)state;
 	assert_int_equal(STEP(&x, "n,,\1auth=Bearer abc\1\1"), MECH_ASK);
@@ -259,7 +263,7 @@ static void a_refused_token_is_told_in_json_before_the_end(void **state)
 
 static void xoauth2_takes_user_and_token(void **state)
 {
-	struct exchange x = begin("XOAUTH2");
+	EXCHANGE x = begin("XOAUTH2");
 
 	(void)state;
 	assert_int_equal(STEP(&x, "user=tim@example.org\1auth=Bearer ya29.vF9\1\1"), MECH_ASK);
@@ -303,7 +307,7 @@ static void a_token_of_16_kib_is_taken_and_a_longer_one_is_not(void **state)
 	static const char head[] = "n,,\1auth=Bearer ";
 	size_t n = sizeof(head) - 1;
 	char *in = malloc(n + MECH_TOKEN_MAX + 3);
-	struct exchange x = begin("OAUTHBEARER");
+	EXCHANGE x = begin("OAUTHBEARER");
 
 	(void)state;
 	assert_non_null(in);
@@ -323,7 +327,7 @@ static void a_token_of_16_kib_is_taken_and_a_longer_one_is_not(void **state)
 
 static void a_forgotten_exchange_holds_no_secret(void **state)
 {
-	struct exchange x = begin("PLAIN");
+	EXCHANGE x = begin("PLAIN");
 
 	(void)state;
 	assert_int_equal(STEP(&x, "\0tim\0secret"), MECH_ASK);
