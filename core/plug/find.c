@@ -1,9 +1,10 @@
 /* find - from a plugin's name to its file. */
 #define _GNU_SOURCE
 #include <dirent.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 #include "plug/linked.h"
 #include "plug/plug.h"
 
@@ -15,9 +16,31 @@ static int is_name(const char *name, size_t n)
 	       (strncmp(name, "storage-", 8) == 0 || strncmp(name, "auth-", 5) == 0);
 }
 
+/* Not access(2), which forgets the right to read any folder that a role has while it starts. */
+static int look_in(const char *folder, const char *name, struct buf *file, struct buf *tried)
+{
+	struct buf path = {0};
+	struct stat st;
+	int there;
+
+	buf_printf(&path, "%s/%s" SUFFIX, folder, name);
+	there = stat(path.p, &st) == 0;
+	if (there)
+		buf_add(file, path.p, path.len);
+	else
+		buf_printf(tried, "%s %s", tried->len > 0 ? "," : "", folder);
+	if (!there && errno != ENOENT)
+		buf_printf(tried, " (%s)", strerror(errno));
+	buf_free(&path);
+	return there;
+}
+
 int plug_find(
 	const char *const *folders, size_t n, const char *name, struct buf *file, struct buf *why)
 {
+	struct buf tried = {0};
+	int found = 0;
+
 	if (!is_name(name, strlen(name))) {
 		buf_printf(why, "%s: not a name of a plugin", name);
 		return -1;
@@ -26,21 +49,12 @@ int plug_find(
 		buf_printf(file, "%s", "");
 		return 0;
 	}
-	for (size_t i = 0; i < n; i++) {
-		struct buf path = {0};
-
-		buf_printf(&path, "%s/%s" SUFFIX, folders[i], name);
-		if (access(path.p, F_OK) == 0) {
-			buf_add(file, path.p, path.len);
-			buf_free(&path);
-			return 0;
-		}
-		buf_free(&path);
-	}
-	buf_printf(why, "no %s" SUFFIX " in", name);
-	for (size_t i = 0; i < n; i++)
-		buf_printf(why, "%s %s", i > 0 ? "," : "", folders[i]);
-	return -1;
+	for (size_t i = 0; i < n && !found; i++)
+		found = look_in(folders[i], name, file, &tried);
+	if (!found)
+		buf_printf(why, "no %s" SUFFIX " in%s", name, buf_str(&tried));
+	buf_free(&tried);
+	return found ? 0 : -1;
 }
 
 static int is_plugin_file(const struct dirent *d)

@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <string.h>
 #include <sys/wait.h>
 #include "base/buf.h"
 #include "base/clock.h"

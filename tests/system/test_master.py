@@ -1,12 +1,14 @@
 """The master: start, reload, restart and stop when something is wrong. restanted(8)."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import time
 
 import pytest
+import restante
 from restante import BUILD, ROOT, Server, eventually, free_port, wire
 
 MESSAGE = b"Subject: one\n\nbody\n"
@@ -69,6 +71,29 @@ def test_in_the_background_an_error_reaches_the_terminal_and_the_exit_status(fol
     result = run(server)
     assert result.returncode == 1
     assert "server.pem" in result.stderr
+
+
+@needs_root
+def test_a_build_that_only_root_may_enter_works(folder, name, monkeypatch):
+    """A clone in root's home: the roles load programs and plugins there, and are root no more."""
+    closed = folder / "closed"
+    (closed / ".libs").mkdir(parents=True)
+    closed.chmod(0o700)
+    for path in [*BUILD.glob("restant*"), *BUILD.glob(".libs/*.so")]:
+        if os.access(path, os.X_OK) and path.is_file():
+            shutil.copy(path, closed / path.relative_to(BUILD))
+    monkeypatch.setattr(restante, "BUILD", closed)
+    sub = folder / "of-root"
+    sub.mkdir()
+    with Server(sub) as server:
+        user = server.user(name, [MESSAGE])
+        with server.login(user) as c:
+            assert c.retr(1) == wire(MESSAGE)
+            c.quit()
+        assert server.ctl("mailbox", "list", name).returncode == 0
+        if (closed / ".libs/storage-maildir.so").exists():  # else all are linked in
+            server.write_conf(plugin_path=[sub / "run", closed])
+            assert f"no storage-maildir.so in {sub}/run, {closed}" in server.check_conf().stderr
 
 
 def test_wrong_usage_has_a_status_of_its_own(server):
