@@ -1,20 +1,12 @@
-/* case_auth - auth plugins; with user= and password= also what they say of a user who exists. */
-#define _GNU_SOURCE
+/* case_auth - auth plugins; with user= and password=, or token=, also what they say of a user who
+ * exists. */
 #include "testkit/kit.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <malloc.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 #include "base/clock.h"
-#include "sys/filter.h"
-#include "sys/landlock.h"
 
-enum { LONG = 16 * 1024, ROUNDS = 30, WARM = 10, LEAK = 16, TRIES = 5, PATHS = 32 };
+enum { LONG = 16 * 1024, TRIES = 5, SOON_MS = 5000 };
 #define AUTH_RESULTS \
 	(R(RESTANTE_OK) | R(RESTANTE_TEMP) | R(RESTANTE_PERM) | R(RESTANTE_DENY) | R(RESTANTE_NONE))
 #define NOBODY "nobody-has-this-name"
@@ -58,8 +50,6 @@ static int verify(struct desk *d, const char *user, const char *password)
 
 	d->user = (struct restante_user){.size = sizeof(d->user)};
 	host_deadline(&d->host.inner, KIT_MS * d->kit->opt->factor);
-	if (d->a->verify == NULL)
-		skip("it checks no passwords");
 	return legal("verify", d->a->verify(d->au, &r, password, &d->user), AUTH_RESULTS);
 }
 
@@ -68,8 +58,6 @@ static int lookup(struct desk *d, const char *user)
 	struct restante_request r = request(user);
 
 	d->user = (struct restante_user){.size = sizeof(d->user)};
-	if (d->a->lookup == NULL)
-		skip("it has no lookup()");
 	return legal("lookup", d->a->lookup(d->au, &r, &d->user), AUTH_RESULTS);
 }
 
@@ -190,6 +178,7 @@ static void record(struct kit *k)
 	struct restante_user first;
 	struct buf name = {0}, home = {0};
 	struct desk d;
+	int result;
 
 	desk_open(&d, k);
 	if (verify(&d, k->opt->user, k->opt->password) != RESTANTE_OK)
@@ -198,7 +187,10 @@ static void record(struct kit *k)
 	buf_printf(&name, "%s",
 		first.name != NULL && first.name[0] != '\0' ? first.name : k->opt->user);
 	buf_printf(&home, "%s", first.home != NULL ? first.home : "");
-	if (lookup(&d, k->opt->user) != RESTANTE_OK)
+	result = lookup(&d, k->opt->user);
+	if (result == RESTANTE_NONE)
+		skip("lookup() does not know this user, though verify() does");
+	if (result != RESTANTE_OK)
 		fail("lookup: a user who may log in is not found");
 	check_user(&d.user);
 	if (d.user.uid != first.uid || d.user.gid != first.gid || d.user.stamp != first.stamp ||
@@ -252,8 +244,6 @@ static void later(struct kit *k)
 	r.flags = 0x80000000u; /* a flag of the future */
 	if (d.a->open(&d.host.api, &d.au) != RESTANTE_OK)
 		fail("open: a core of a later version is refused");
-	if (d.a->verify == NULL)
-		skip("it checks no passwords");
 	if (d.a->verify(d.au, &r, k->opt->password, &out.user) != RESTANTE_OK)
 		fail("verify: a core of a later version is refused");
 	for (size_t i = 0; i < MORE; i++)
@@ -289,10 +279,64 @@ static void secrets(struct kit *k)
 				s.server == NULL))
 			fail("scram: the keys for SHA-256 are not what RFC 5802 wants");
 	}
-	if (k->auth->token != NULL &&
-		legal("token", k->auth->token(d.au, &r, "no.such.token", &d.user), AUTH_RESULTS) ==
-			RESTANTE_OK)
-		fail("token: any token is let in");
+	desk_close(&d);
+}
+
+/* --- tokens --- */
+
+static int token(struct desk *d, const char *user, const char *text)
+{
+	struct restante_request r = request(user);
+
+	d->user = (struct restante_user){.size = sizeof(d->user)};
+	host_deadline(&d->host.inner, KIT_MS * d->kit->opt->factor);
+	return legal("token", d->a->token(d->au, &r, text, &d->user), AUTH_RESULTS);
+}
+
+/* Most of these are no tokens at all, or have no signature. */
+static void no_token(struct kit *k)
+{
+	static const char *const odd[] = {"", ".", "..", "...", "no.such.token", "e30.e30.",
+		"eyJhbGciOiJub25lIn0.e30.", "a", "\377.\377.\377", "%s%n", "\n", "' OR 1=1 --"};
+	char *large = mem_alloc(1, LONG + 1);
+	struct desk d;
+
+	memset(large, '.', LONG);
+	desk_open(&d, k);
+	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++)
+		if (token(&d, NOBODY, odd[i]) == RESTANTE_OK ||
+			token(&d, "", odd[i]) == RESTANTE_OK)
+			fail("token: \"%s\" is let in", odd[i]);
+	if (token(&d, "", large) == RESTANTE_OK)
+		fail("token: a very long one is let in");
+	free(large);
+	desk_close(&d);
+}
+
+static void good_token(struct kit *k)
+{
+	char *text = mem_strdup(k->opt->token), *last = text + strlen(text);
+	struct desk d;
+
+	desk_open(&d, k);
+	for (int i = 0; i < 3; i++) {
+		if (token(&d, "", text) != RESTANTE_OK)
+			fail("token: the one of the command line is refused");
+		if (d.user.name == NULL || d.user.name[0] == '\0')
+			fail("token: out has no name");
+		if ((d.user.flags & RESTANTE_USER_NAME_ONLY) == 0)
+			check_user(&d.user);
+		if (k->opt->user != NULL && strcmp(d.user.name, k->opt->user) != 0)
+			fail("token: it is that of %s", d.user.name);
+	}
+	if (k->opt->user != NULL && token(&d, k->opt->user, text) != RESTANTE_OK)
+		fail("token: with the user's name it is refused");
+	if (token(&d, NOBODY, text) == RESTANTE_OK)
+		fail("token: it is good for another user too");
+	last[-2] = last[-2] == 'A' ? 'B' : 'A';
+	if (text[0] != '\0' && token(&d, "", text) == RESTANTE_OK)
+		fail("token: one with another signature is let in");
+	free(text);
 	desk_close(&d);
 }
 
@@ -334,86 +378,64 @@ static void timing(struct kit *k)
 	desk_close(&d);
 }
 
-static size_t open_files(void)
+/* A call that comes when the time is over does not begin what takes long. */
+static void no_time(struct kit *k)
 {
-	DIR *dir = opendir("/proc/self/fd");
-	size_t n = 0;
+	int64_t start = clock_ms();
+	struct desk d;
 
-	if (dir == NULL)
-		skip("/proc/self/fd cannot be read");
-	while (readdir(dir) != NULL)
-		n++;
-	closedir(dir);
-	return n;
+	desk_open(&d, k);
+	for (int i = 0; i < 2; i++) {
+		struct restante_request r = request(NOBODY);
+
+		d.user = (struct restante_user){.size = sizeof(d.user)};
+		d.host.inner.deadline = clock_ms() - 1;
+		if (i == 0 && k->auth->verify != NULL)
+			(void)legal(
+				"verify", k->auth->verify(d.au, &r, WRONG, &d.user), AUTH_RESULTS);
+		if (i == 1 && k->auth->lookup != NULL)
+			(void)legal("lookup", k->auth->lookup(d.au, &r, &d.user), AUTH_RESULTS);
+	}
+	desk_close(&d);
+	if (clock_ms() - start > SOON_MS * k->opt->factor)
+		fail("with no time left, two calls take %lld ms", (long long)(clock_ms() - start));
 }
 
 static void visit(struct kit *k)
 {
+	const struct kit_options *o = k->opt;
 	struct desk d;
 
 	desk_open(&d, k);
-	(void)verify(&d, k->opt->user, k->opt->password);
-	(void)verify(&d, NOBODY, WRONG);
+	if (k->auth->verify != NULL)
+		(void)verify(&d, NOBODY, WRONG);
+	if (k->auth->verify != NULL && o->user != NULL && o->password != NULL)
+		(void)verify(&d, o->user, o->password);
+	if (k->auth->lookup != NULL)
+		(void)lookup(&d, o->user != NULL ? o->user : NOBODY);
+	if (k->auth->token != NULL)
+		(void)token(&d, "", o->token != NULL ? o->token : "no.such.token");
 	desk_close(&d);
 }
 
 static void leaks(struct kit *k)
 {
-	size_t files = 0, memory = 0, more;
+	size_t before;
 
-	for (int i = 0; i < ROUNDS; i++) {
-		if (i == WARM) {
-			files = open_files();
-			memory = mallinfo2().uordblks;
-		}
-		visit(k);
-	}
-	more = mallinfo2().uordblks;
-	if (more > memory + (ROUNDS - WARM) * LEAK)
-		fail("%zu octets more are allocated after %d rounds", more - memory, ROUNDS - WARM);
-	if (open_files() > files)
-		fail("%zu descriptors more are open after %d rounds", open_files() - files,
-			ROUNDS - WARM);
-	if (waitpid(-1, NULL, WNOHANG) != -1 || errno != ECHILD)
-		fail("a child process is left after close()");
-}
-
-struct paths {
-	struct landlock_path list[PATHS];
-	size_t n;
-};
-
-static int add_path(void *arg, const char *path, uint32_t flags)
-{
-	struct paths *p = arg;
-
-	if (p->n == PATHS)
-		fail("more than %d paths", PATHS);
-	p->list[p->n++] = (struct landlock_path){path, flags};
-	return 0;
+	visit(k);
+	visit(k);
+	before = watch_files();
+	watch_memory(k, visit, 30);
+	if (watch_files() > before)
+		fail("%zu descriptors more are open after 30 rounds", watch_files() - before);
+	watch_children(k);
 }
 
 static void sandbox(struct kit *k)
 {
-	const uint32_t open_needs = RESTANTE_NEEDS_ROOT | RESTANTE_NEEDS_FORK;
-	struct paths p = {.n = 0};
-	struct kit_host h;
 	struct desk d;
-	struct filter f;
-	const char *failed = "";
 
-	if (!filter_works())
-		skip("this build has no system call filters");
-	if (k->opt->valgrind)
-		skip("not under valgrind, which needs more than a plugin");
-	kit_host_open(&h, k, NULL);
-	(void)host_paths(&h.inner, add_path, &p);
-	if ((k->plugin->needs & open_needs) == 0 &&
-		landlock_enter(p.list, p.n, k->plugin->needs, &failed) == -1)
-		skip("%s: %s", failed, strerror(errno));
-	if (filter_build(&f, FILTER_WORKER, k->plugin->needs) == -1 || filter_install(&f) == -1)
-		skip("system call filters: %s", strerror(errno));
-	kit_host_close(&h);
+	watch_sandbox(k, NULL);
 	desk_open(&d, k);
 	if (k->auth->verify != NULL)
 		(void)verify(&d, NOBODY, WRONG);
@@ -423,20 +445,24 @@ static void sandbox(struct kit *k)
 	desk_close(&d);
 }
 
+enum { AUTH = NEED_AUTH, CHECKS = AUTH | NEED_VERIFY, KNOWS = CHECKS | NEED_USER };
+
 const struct kit_case auth_cases[] = {
-	{"auth-open", "it opens and closes", NEED_AUTH, 30, opens},
-	{"auth-none", "a user who does not exist is not let in", NEED_AUTH, 30, stranger},
-	{"auth-names", "names that mean something elsewhere do no harm", NEED_AUTH, 120, names},
-	{"auth-box", "it keeps to what its settings and needs declare", NEED_AUTH, 60, sandbox},
-	{"auth-right", "the right password is let in", NEED_AUTH | NEED_USER, 30, right},
-	{"auth-wrong", "wrong passwords get DENY", NEED_AUTH | NEED_USER, 60, wrong},
-	{"auth-record", "lookup() knows what verify() knows", NEED_AUTH | NEED_USER, 30, record},
-	{"auth-copies", "nothing of a request is used afterwards", NEED_AUTH | NEED_USER, 30,
-		copies},
-	{"auth-later", "a core of a later version is served", NEED_AUTH | NEED_USER, 30, later},
-	{"auth-keys", "secrets for APOP, SCRAM and tokens are whole", NEED_AUTH | NEED_USER, 30,
-		secrets},
-	{"auth-time", "time does not tell who exists", NEED_AUTH | NEED_USER, 60, timing},
-	{"auth-leaks", "close() gives everything back", NEED_AUTH | NEED_USER, 120, leaks},
+	{"auth-open", "it opens and closes", AUTH, 30, opens},
+	{"auth-none", "a user who does not exist is not let in", CHECKS, 30, stranger},
+	{"auth-names", "names that mean something elsewhere do no harm", CHECKS, 120, names},
+	{"auth-box", "it keeps to what its settings and needs declare", AUTH, 60, sandbox},
+	{"auth-right", "the right password is let in", KNOWS, 30, right},
+	{"auth-wrong", "wrong passwords get DENY", KNOWS, 60, wrong},
+	{"auth-record", "lookup() knows what verify() knows", KNOWS | NEED_LOOKUP, 30, record},
+	{"auth-copies", "nothing of a request is used afterwards", KNOWS, 30, copies},
+	{"auth-later", "a core of a later version is served", KNOWS, 30, later},
+	{"auth-keys", "secrets for APOP and SCRAM are whole", KNOWS, 30, secrets},
+	{"auth-forged", "what is no token is not let in", AUTH | NEED_TOKENS, 30, no_token},
+	{"auth-token", "the token is let in, as its user and unchanged",
+		AUTH | NEED_TOKENS | NEED_TOKEN, 30, good_token},
+	{"auth-time", "time does not tell who exists", KNOWS, 60, timing},
+	{"auth-late", "calls that come when the time is over", AUTH, 60, no_time},
+	{"auth-leaks", "close() gives everything back", AUTH, 120, leaks},
 	{NULL, NULL, 0, 0, NULL},
 };

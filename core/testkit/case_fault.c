@@ -2,22 +2,14 @@
 #define _GNU_SOURCE
 #include "testkit/kit.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <malloc.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include "base/clock.h"
-#include "sys/filter.h"
-#include "sys/landlock.h"
 
-enum { ROUNDS = 60, WARM = 10, LEAK = 16, SOON_MS = 5000, PATHS = 32 };
+enum { SOON_MS = 5000 };
 
 /* A day in the life of a mailbox; errors are no matter. */
 static void live(struct kit *k)
@@ -58,56 +50,30 @@ static void live(struct kit *k)
 
 /* --- leaks --- */
 
-static size_t count_in(const char *folder)
-{
-	DIR *d = opendir(folder);
-	size_t n = 0;
-
-	if (d == NULL)
-		skip("%s cannot be read", folder);
-	while (readdir(d) != NULL)
-		n++;
-	closedir(d);
-	return n;
-}
-
 static void descriptors(struct kit *k)
 {
 	size_t before, after;
 
 	live(k); /* what is opened once for the whole process, by a library, is no leak */
 	live(k);
-	before = count_in("/proc/self/fd");
+	before = watch_files();
 	for (int i = 0; i < 10; i++)
 		live(k);
-	after = count_in("/proc/self/fd");
+	after = watch_files();
 	if (after > before)
 		fail("%zu descriptors more are open after 10 rounds", after - before);
 }
 
 static void memory(struct kit *k)
 {
-	size_t before = 0, after;
-
-	for (int i = 0; i < ROUNDS; i++) {
-		if (i == WARM)
-			before = mallinfo2().uordblks;
-		live(k);
-	}
-	after = mallinfo2().uordblks;
-	if (after > before + (ROUNDS - WARM) * LEAK)
-		fail("%zu octets more are allocated after %d rounds", after - before,
-			ROUNDS - WARM);
+	watch_memory(k, live, 60);
 }
 
 static void children(struct kit *k)
 {
 	for (int i = 0; i < 5; i++)
 		live(k);
-	if (waitpid(-1, NULL, WNOHANG) != -1 || errno != ECHILD)
-		fail("a child process is left after close()");
-	if ((k->plugin->needs & RESTANTE_NEEDS_THREADS) == 0 && count_in("/proc/self/task") != 3)
-		fail("threads are left after close(), and needs does not say THREADS");
+	watch_children(k);
 }
 
 /* --- trouble --- */
@@ -246,41 +212,9 @@ static void no_time(struct kit *k)
 	all_well(k, n);
 }
 
-/* --- the sandbox that a session runs in --- */
-
-struct paths {
-	struct landlock_path list[PATHS];
-	size_t n;
-};
-
-static int add_path(void *arg, const char *path, uint32_t flags)
-{
-	struct paths *p = arg;
-
-	if (p->n == PATHS)
-		fail("more than %d paths", PATHS);
-	p->list[p->n++] = (struct landlock_path){path, flags};
-	return 0;
-}
-
 static void sandbox(struct kit *k)
 {
-	struct paths p = {.n = 0};
-	struct kit_host h;
-	struct filter f;
-	const char *failed = "";
-
-	if (!filter_works())
-		skip("this build has no system call filters");
-	if (k->opt->valgrind)
-		skip("not under valgrind, which needs more than a plugin");
-	kit_host_open(&h, k, &k->user);
-	(void)host_paths(&h.inner, add_path, &p);
-	if (landlock_enter(p.list, p.n, k->plugin->needs, &failed) == -1)
-		skip("%s: %s", failed, strerror(errno));
-	if (filter_build(&f, FILTER_WORKER, k->plugin->needs) == -1 || filter_install(&f) == -1)
-		skip("system call filters: %s", strerror(errno));
-	kit_host_close(&h);
+	watch_sandbox(k, &k->user);
 	if (k->storage->put_begin != NULL)
 		deliver_number(k, 1);
 	live(k);

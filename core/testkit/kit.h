@@ -3,8 +3,8 @@
  * A case is a function that runs in a process of its own, with a home folder of its own, and ends
  * by returning (it passed) or by fail() or skip(). main.c reads the arguments, run.c runs the
  * cases, load.c loads the plugin into a case, host.c is the core that the plugin sees there, box.c
- * opens mailboxes and reads them, peer.c starts and kills other processes, samples.c makes
- * messages; the cases are in case_*.c.
+ * opens mailboxes and reads them, watch.c sees what is left behind, peer.c starts and kills other
+ * processes, samples.c makes messages; the cases are in case_*.c.
  */
 #ifndef TESTKIT_KIT_H
 #define TESTKIT_KIT_H
@@ -28,7 +28,7 @@ struct kit_options {
 	char name[128];              /* "storage-maildir" */
 	const char *args[KIT_ARGS];  /* "setting=value" */
 	size_t nargs, messages;      /* messages: of the case "many" */
-	const char *user, *password; /* NULL = not given */
+	const char *user, *password, *token; /* NULL = not given */
 	int factor;                  /* of all time limits */
 	bool verbose, valgrind;
 };
@@ -56,7 +56,11 @@ enum kit_need {
 	NEED_MAINTAIN = 8,
 	NEED_AUTH = 16,
 	NEED_USER = 32, /* user= and password= on the command line */
-	NEED_CHECK = 64
+	NEED_CHECK = 64,
+	NEED_VERIFY = 128,
+	NEED_LOOKUP = 256,
+	NEED_TOKENS = 512, /* token() */
+	NEED_TOKEN = 1024  /* token= on the command line */
 };
 
 struct kit_case {
@@ -147,6 +151,14 @@ void numbered(size_t number, struct buf *out); /* a message that tells its numbe
 /* RFC 1939 sections 3 and 11: CRLF line ends, a last line that is whole; counted octet by octet. */
 void to_wire(const struct buf *stored, struct buf *out);
 bool same(const struct buf *, const struct buf *);
+
+/* --- watch.c --- */
+size_t watch_files(void); /* how many are open */
+/* Fails the case when fn leaves memory behind each time. */
+void watch_memory(struct kit *, void (*fn)(struct kit *), int rounds);
+void watch_children(const struct kit *); /* fails the case when there are any */
+/* Enters the sandbox in which a server calls the plugin: a session's, or (user NULL) a worker's. */
+void watch_sandbox(struct kit *, const struct restante_user *user);
 
 /* --- peer.c: other processes --- */
 struct peer {

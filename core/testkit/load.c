@@ -125,6 +125,14 @@ unsigned kit_offers(const struct kit *k)
 		offers |= NEED_MAINTAIN;
 	if (k->auth != NULL)
 		offers |= NEED_AUTH;
+	if (k->auth != NULL && k->auth->verify != NULL)
+		offers |= NEED_VERIFY;
+	if (k->auth != NULL && k->auth->lookup != NULL)
+		offers |= NEED_LOOKUP;
+	if (k->auth != NULL && k->auth->token != NULL)
+		offers |= NEED_TOKENS;
+	if (k->opt->token != NULL)
+		offers |= NEED_TOKEN;
 	if (k->opt->user != NULL && k->opt->password != NULL)
 		offers |= NEED_USER;
 	return offers;

@@ -14,6 +14,7 @@ restante_plugin_test_SOURCES = \
 	core/testkit/main.c \
 	core/testkit/peer.c \
 	core/testkit/run.c \
-	core/testkit/samples.c
+	core/testkit/samples.c \
+	core/testkit/watch.c
 restante_plugin_test_LDADD = $(plug_libs) $(SECCOMP_LIBS)
 dist_man_MANS += core/testkit/restante-plugin-test.1

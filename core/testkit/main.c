@@ -28,7 +28,7 @@ static int usage(FILE *to)
 	fprintf(to,
 		"usage: restante-plugin-test [-v] [--valgrind] [--messages N] [--only CASE,...]\n"
 		"                            PLUGIN.so [SETTING=VALUE ...] [user=NAME "
-		"password=SECRET]\n"
+		"password=SECRET] [token=TOKEN]\n"
 		"       restante-plugin-test --list\n");
 	return to == stdout ? KIT_PASSED : KIT_USAGE;
 }
@@ -102,6 +102,7 @@ static int set_args(struct kit_options *opt, char **argv)
 {
 	opt->user = getenv("RESTANTE_TEST_USER");
 	opt->password = getenv("RESTANTE_TEST_PASSWORD");
+	opt->token = getenv("RESTANTE_TEST_TOKEN");
 	for (; *argv != NULL; argv++) {
 		if (strchr(*argv, '=') == NULL || opt->nargs == KIT_ARGS) {
 			fprintf(stderr, "restante-plugin-test: %s: expected SETTING=VALUE\n",
@@ -112,6 +113,8 @@ static int set_args(struct kit_options *opt, char **argv)
 			opt->user = *argv + 5;
 		else if (strncmp(*argv, "password=", 9) == 0)
 			opt->password = *argv + 9;
+		else if (strncmp(*argv, "token=", 6) == 0)
+			opt->token = *argv + 6;
 		else
 			opt->args[opt->nargs++] = *argv;
 	}

@@ -89,11 +89,13 @@ static _Noreturn void under_valgrind(const struct kit_options *opt, const struct
 	for (size_t i = 0; i < opt->nargs; i++)
 		argv[n++] = opt->args[i];
 	argv[n] = NULL;
-	/* user= and password= were taken out of the list: */
+	/* user=, password= and token= were taken out of the list: */
 	if (opt->user != NULL)
 		setenv("RESTANTE_TEST_USER", opt->user, 1);
 	if (opt->password != NULL)
 		setenv("RESTANTE_TEST_PASSWORD", opt->password, 1);
+	if (opt->token != NULL)
+		setenv("RESTANTE_TEST_TOKEN", opt->token, 1);
 	execvp("valgrind", (char **)(uintptr_t)argv);
 	fail("valgrind: %s", strerror(errno));
 }

@@ -27,6 +27,8 @@ int archive_open(const struct restante_host *host, const struct restante_user *u
 	int bad;
 
 	(void)user;
+	if (mode < RESTANTE_SESSION || mode > RESTANTE_MAINTAIN)
+		return RESTANTE_PERM; /* of a later version */
 	ar->host = host;
 	ar->path = host->str(host->c, "path");
 	ar->root = ar->session = ar->append = -1;

@@ -2,7 +2,10 @@
 #
 # A plugin's .conform file has the arguments of restante-plugin-test for it; see conform.
 CONFORM = \
+	tests/abi/auth-oauth2.conform \
+	tests/abi/auth-pam.conform \
 	tests/abi/auth-passwd-file.conform \
+	tests/abi/storage-archive.conform \
 	tests/abi/storage-maildir.conform \
 	tests/abi/storage-mbox.conform
 EXTRA_DIST += tests/abi/conform $(CONFORM)
