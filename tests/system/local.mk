@@ -30,7 +30,7 @@ SYSTEM_TESTS = \
 
 PY_LOG_COMPILER = $(PYTEST) $(top_srcdir)/tests/system/tap.py
 EXTRA_DIST += $(SYSTEM_TESTS) tests/samples \
-	tests/system/tap.py tests/system/conftest.py tests/system/restante.py tests/system/archive_reader.py
+	tests/system/tap.py tests/system/conftest.py tests/system/restante.py tests/system/archive_reader.py tests/system/mta.py
 if HAVE_PYTEST
 TESTS += $(SYSTEM_TESTS)
 endif

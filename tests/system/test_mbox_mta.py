@@ -1,9 +1,7 @@
 """An mbox beside live MTAs: Debian's Postfix and Exim4 deliver to it, lockfile contends for its dotlock, and sessions
 list, retrieve and delete in a loop. In the end each message was retrieved exactly once, byte for byte.
 
-Needs root and postfix, exim4 or both (each says that it conflicts with the other: RESTANTE_EXIM may name an exim4
-that was only unpacked). They run from configurations of their own, on the loopback. RESTANTE_MTA_MESSAGES is how many
-messages each MTA delivers.
+RESTANTE_MTA_MESSAGES is how many messages each MTA delivers.
 """
 
 import os
@@ -11,20 +9,17 @@ import pathlib
 import random
 import re
 import shutil
-import smtplib
 import subprocess
 import threading
 import time
 
 import pytest
 import restante
-from restante import ROOT, eventually, free_port, wire
+from mta import EXIM, POSTFIX, Exim, Postfix
+from restante import ROOT, eventually, wire
 
 MESSAGES = int(os.environ.get("RESTANTE_MTA_MESSAGES", "100"))
 TIME = 40 if MESSAGES <= 100 else 600
-PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
-POSTFIX = shutil.which("postfix", path=PATH)
-EXIM = os.environ.get("RESTANTE_EXIM") or shutil.which("exim4", path=PATH)
 LOCKFILE = shutil.which("lockfile")
 NAME, UID = "nobody", 65534  # a user that every system has, for local(8) must find it
 
@@ -33,59 +28,7 @@ pytestmark = [
     pytest.mark.skipif(not (POSTFIX or EXIM), reason="neither postfix nor exim4 is installed"),
 ]
 
-MAIN_CF = """
-compatibility_level = 3.6
-config_directory = {folder}/etc
-queue_directory = {folder}/queue
-data_directory = {folder}/data
-multi_instance_name = postfix-restante
-multi_instance_enable = yes
-maillog_file = {folder}/log
-maillog_file_prefixes = {folder}
-inet_interfaces = 127.0.0.1
-inet_protocols = ipv4
-myhostname = test.example
-mydestination = test.example
-mynetworks = 127.0.0.0/8
-local_recipient_maps =
-alias_maps =
-alias_database =
-mail_spool_directory = {spool}
-smtpd_relay_restrictions = permit_mynetworks, reject
-minimal_backoff_time = 1s
-maximal_backoff_time = 2s
-queue_run_delay = 1s
-biff = no
-"""
-MASTER_CF = """
-127.0.0.1:{port} inet n - n - - smtpd
-pickup unix n - n 60 1 pickup
-cleanup unix n - n - 0 cleanup
-qmgr unix n - n 300 1 qmgr
-rewrite unix - - n - - trivial-rewrite
-bounce unix - - n - 0 bounce
-defer unix - - n - 0 bounce
-trace unix - - n - 0 bounce
-error unix - - n - - error
-retry unix - - n - - error
-local unix - n n - 10 local
-anvil unix - - n - 1 anvil
-postlog unix-dgram n - n - 1 postlogd
-"""
-EXIM_CONF = """
-exim_path = {exim}
-primary_hostname = test.example
-spool_directory = {folder}
-log_file_path = {folder}/%slog
-exim_user = mail
-exim_group = mail
-never_users = root
-keep_environment =
-begin routers
-local:
-  driver = accept
-  transport = spool
-begin transports
+EXIM_SPOOL = """
 spool:
   driver = appendfile
   file = {spool}/nobody
@@ -95,52 +38,15 @@ spool:
   lock_retries = 100
   lock_interval = 1s
   return_path_add
-begin retry
-* * F,1h,1s
 """
 
 
-class Postfix:
-    def __init__(self, folder, spool):
-        self.folder, self.port = folder, free_port()
-        for name in ("etc", "queue", "data"):
-            (folder / name).mkdir(parents=True)
-        shutil.chown(folder / "data", "postfix")
-        (folder / "etc/main.cf").write_text(MAIN_CF.format(folder=folder, spool=spool))
-        (folder / "etc/master.cf").write_text(MASTER_CF.format(port=self.port))
-        self.command("start")
-
-    def command(self, word):
-        subprocess.run([POSTFIX, "-c", self.folder / "etc", word], check=True, capture_output=True, timeout=20)
-
-    def deliver(self, message):
-        with smtplib.SMTP("127.0.0.1", self.port) as smtp:
-            smtp.sendmail("a@test.example", [f"{NAME}@test.example"], wire(message))
-
-    def stop(self):
-        self.command("stop")
-
-    def log(self):
-        return (self.folder / "log").read_text(errors="replace")[-3000:]
+def postfix(folder, spool):
+    return Postfix(folder, f"mail_spool_directory = {spool}\n")
 
 
-class Exim:
-    def __init__(self, folder, spool):
-        self.folder = folder
-        folder.mkdir()
-        shutil.chown(folder, "mail", "mail")
-        self.conf = folder.with_suffix(".conf")
-        self.conf.write_text(EXIM_CONF.format(exim=EXIM, folder=folder, spool=spool))
-
-    def deliver(self, message):
-        command = [EXIM, "-i", "-C", self.conf, "-odi", "-f", "b@test.example", f"{NAME}@test.example"]
-        subprocess.run(command, input=message, check=True, capture_output=True, timeout=60)
-
-    def stop(self):
-        pass
-
-    def log(self):
-        return (self.folder / "mainlog").read_text(errors="replace")[-3000:]
+def exim(folder, spool):
+    return Exim(folder, "spool", EXIM_SPOOL.format(spool=spool))
 
 
 def message(mta, number):
@@ -162,7 +68,7 @@ def senders(mtas, failures):
         def run(mta=mta, messages=messages):
             try:
                 for text in messages:
-                    mta.deliver(text)
+                    mta.deliver(text, f"{NAME}@test.example")
             except Exception as error:  # told by the test
                 failures.append(error)
 
@@ -213,7 +119,7 @@ def the_same(retrieved, sent):
 @pytest.mark.parametrize("way", ["new_file", "in_place"])
 def test_each_message_is_retrieved_once(folder, way):
     """In place: /var/mail as Debian has it, where a session may not make files; nor may Exim, as the user."""
-    kinds = [Postfix] * bool(POSTFIX) + [Exim] * bool(EXIM and way == "new_file")
+    kinds = [postfix] * bool(POSTFIX) + [exim] * bool(EXIM and way == "new_file")
     if not kinds:
         pytest.skip("postfix is not installed")
     base = folder / way
@@ -232,7 +138,7 @@ def test_each_message_is_retrieved_once(folder, way):
         user = server.user(NAME, uid=UID)
         try:
             for kind in kinds:
-                mtas.append(kind(base / kind.__name__.lower(), spool))
+                mtas.append(kind(base / kind.__name__, spool))
             sent, threads = senders(mtas, failures)
             if LOCKFILE:
                 contender.start()
