@@ -171,7 +171,7 @@ static int checked(const struct backend *k, int rc)
 	default:
 		log_line(LOG_ERR, "%s: result %d is none that an auth plugin may give",
 			k->plug->conf->name, rc);
-		return RESTANTE_TEMP;
+		return RESTANTE_PERM;
 	}
 }
 

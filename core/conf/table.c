@@ -112,7 +112,7 @@ const struct conf_row conf_table[] = {
 		 "1s..1d"},
 		SESSION},
 	{{"storage_timeout", RESTANTE_SECONDS, 0, "1min",
-		 "time that a storage may take for one command", "1s..1h"},
+		 "time that a storage may take for one call", "1s..1h"},
 		SESSION | LMTP},
 	{{"max_connections", RESTANTE_INT, 0, "2000",
 		 "clients at a time, logged in or not; 0 = no limit", "0..1000000"},

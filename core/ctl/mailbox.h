@@ -74,12 +74,13 @@ void mails_free(struct mails *);
 /* Gives each piece of the stored message to each() (NULL = only reads it), and stops with its value
  * when that is not 0.
  * PERM where the message turns out shorter or longer than was promised: what each() got is of no
- * use. *octets (may be NULL) are those on the wire. */
+ * use. *octets (may be NULL) are those on the wire, as promised. */
 int mailbox_read(struct mailbox *, const struct mail *, uint64_t *octets,
 	int (*each)(void *arg, const void *p, size_t n), void *arg);
 /* The envelope's sender, where the first line is a Return-Path field, as a delivery agent writes it
- * (RFC 5321 section 4.4); else "". A result as of mailbox_read. */
+ * (RFC 5321 section 4.4), else ""; and the octets, as mailbox_read. A result as of mailbox_read. */
 enum { SENDER_LEN = 255 };
-int mailbox_sender(struct mailbox *, const struct mail *, char sender[SENDER_LEN + 1]);
+int mailbox_top(
+	struct mailbox *, const struct mail *, char sender[SENDER_LEN + 1], uint64_t *octets);
 
 #endif

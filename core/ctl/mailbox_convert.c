@@ -69,10 +69,10 @@ static int not_delivered(struct converting *c, int result)
 static int copy_one(struct converting *c, const struct mail *m)
 {
 	char sender[SENDER_LEN + 1];
-	const struct restante_put what = {
+	struct restante_put what = {
 		.size = sizeof(what), .sender = sender, .uid = m->uid, .received = m->received};
 	struct putting to = {.api = c->door.api};
-	int result = mailbox_sender(&c->from, m, sender);
+	int result = mailbox_top(&c->from, m, sender, &what.octets);
 
 	if (result != RESTANTE_OK)
 		return not_read(c, m, result);

@@ -39,7 +39,7 @@ static int add(void *arg, const void *p, size_t n)
 static int export_one(struct mbox_out *o, struct mailbox *m, const struct mail *mail)
 {
 	char sender[SENDER_LEN + 1];
-	int result = mailbox_sender(m, mail, sender);
+	int result = mailbox_top(m, mail, sender, NULL);
 
 	if (result == RESTANTE_OK)
 		result = mailbox_read(m, mail, NULL, NULL, NULL);

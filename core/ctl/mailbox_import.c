@@ -63,12 +63,16 @@ static void make_uid(struct importing *im, const struct original *l, char uid[UI
 
 static int deliver(struct importing *im, const struct original *l, const char *uid)
 {
-	const struct restante_put what = {
+	struct restante_put what = {
 		.size = sizeof(what), .sender = l->sender, .uid = uid, .received = l->received};
 	const struct restante_storage *api = im->box.api;
+	uint32_t state = 0;
 	void *put;
-	int result = api->put_begin(im->box.st, &what, &put);
+	int result;
 
+	what.octets = (uint64_t)measure(l->text.p, l->text.len, &state);
+	what.octets += (uint64_t)measure(NULL, 0, &state);
+	result = api->put_begin(im->box.st, &what, &put);
 	if (result != RESTANTE_OK)
 		return result;
 	result = api->put_data(put, l->text.p, l->text.len);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <search.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -75,6 +76,7 @@ int mailbox_become(
 	int result;
 
 	tzset(); /* reads a file */
+	(void)signal(SIGPIPE, SIG_IGN);
 	if (geteuid() != 0 && geteuid() != u->uid) {
 		complain("%s: only root and uid %u may look into this mailbox", u->name, u->uid);
 		return -1;
@@ -235,7 +237,7 @@ int mailbox_read(struct mailbox *m, const struct mail *mail, uint64_t *octets,
 	if (b.release != NULL)
 		b.release(b.b);
 	if (octets != NULL)
-		*octets = wire;
+		*octets = b.octets;
 	if (result != 0)
 		return result;
 	return n < 0 ? (int)n : wire == b.octets ? RESTANTE_OK : RESTANTE_PERM;
@@ -263,10 +265,11 @@ static int add_top(void *arg, const void *p, size_t n)
 	return top->n == sizeof(top->text) ? ENOUGH : 0;
 }
 
-int mailbox_sender(struct mailbox *m, const struct mail *mail, char sender[SENDER_LEN + 1])
+int mailbox_top(
+	struct mailbox *m, const struct mail *mail, char sender[SENDER_LEN + 1], uint64_t *octets)
 {
 	struct top top = {.n = 0};
-	int result = mailbox_read(m, mail, NULL, add_top, &top);
+	int result = mailbox_read(m, mail, octets, add_top, &top);
 	const char *start = top.text + FIELD_LEN, *end;
 
 	sender[0] = '\0';

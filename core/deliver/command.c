@@ -106,6 +106,7 @@ static enum mail_result deliver(
 	if (host_open(&host, &plug, u) != RESTANTE_OK)
 		return MAIL_SETUP;
 	tzset(); /* reads a file */
+	(void)signal(SIGPIPE, SIG_IGN);
 	if (become_owner(u, &host, geteuid() == 0, &why) == -1) {
 		complain("%s: %s", u->name, why.p);
 		return MAIL_SETUP;

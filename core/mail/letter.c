@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include "base/log.h"
 #include "mail/trace.h"
+#include "pop3/encode.h"
 
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
@@ -83,23 +84,40 @@ static int put_pieces(const struct restante_storage *s, void *put, const char *p
 	return result;
 }
 
+/* In two parts: what the delivery puts in front, and the letter. */
+static int put_parts(const struct restante_storage *s, void *st, const char *sender,
+	const struct letter *head, const struct letter *text)
+{
+	struct restante_put what = {.size = sizeof(what), .sender = sender};
+	uint32_t state = 0;
+	void *handle;
+	int result, end;
+
+	what.octets = (uint64_t)measure(head->text, head->len, &state);
+	what.octets += (uint64_t)measure(text->text, text->len, &state);
+	what.octets += (uint64_t)measure(NULL, 0, &state);
+	result = s->put_begin(st, &what, &handle);
+	if (result != RESTANTE_OK)
+		return result;
+	result = put_pieces(s, handle, head->text, head->len);
+	if (result == RESTANTE_OK)
+		result = put_pieces(s, handle, text->text, text->len);
+	end = s->put_end(handle, result == RESTANTE_OK);
+	return result == RESTANTE_OK ? end : result;
+}
+
 static int put(const struct letter *l, const struct envelope *e, const struct trace *t,
 	const struct restante_storage *s, void *st)
 {
-	const struct restante_put what = {.size = sizeof(what), .sender = e->sender};
-	struct buf head = {0};
-	void *handle;
-	int result = s->put_begin(st, &what, &handle), end;
+	struct letter head, text = {l->text + t->skip, l->len - t->skip};
+	struct buf trace = {0};
+	int result;
 
-	if (result != RESTANTE_OK)
-		return result;
-	trace_write(t, e->sender, e->address, &head);
-	result = put_pieces(s, handle, head.p, head.len);
-	if (result == RESTANTE_OK)
-		result = put_pieces(s, handle, l->text + t->skip, l->len - t->skip);
-	buf_free(&head);
-	end = s->put_end(handle, result == RESTANTE_OK);
-	return result == RESTANTE_OK ? end : result;
+	trace_write(t, e->sender, e->address, &trace);
+	head = (struct letter){buf_str(&trace), trace.len};
+	result = put_parts(s, st, e->sender, &head, &text);
+	buf_free(&trace);
+	return result;
 }
 
 static int open_and_put(const struct letter *l, const struct envelope *e, const struct trace *t,

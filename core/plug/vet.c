@@ -139,7 +139,7 @@ static const char *vet_setting(const struct restante_plugin *e, size_t i)
 enum {
 	PLUGIN_1_0 = SIZE_1_0(restante_plugin, ext),
 	SETTING_1_0 = SIZE_1_0(restante_setting, range),
-	STORAGE_1_0 = SIZE_1_0(restante_storage, maintain),
+	STORAGE_1_0 = SIZE_1_0(restante_storage, keep),
 	AUTH_1_0 = SIZE_1_0(restante_auth, token)
 };
 

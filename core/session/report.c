@@ -20,6 +20,7 @@ static const char *const why[] = {
 	[END_IDLE] = "idle",
 	[END_STALLED] = "stalled",
 	[END_READ_ERROR] = "read-error",
+	[END_LOST] = "lost",
 	[END_IN_USE] = "in-use",
 	[END_OPEN_TEMP] = "open-temp",
 	[END_OPEN_PERM] = "open-perm",

@@ -33,8 +33,11 @@ static int64_t read_piece(struct sending *p, unsigned char *buf, size_t n)
 {
 	ssize_t got;
 
-	if (p->body.fd == -1)
+	if (p->body.fd == -1) {
+		/* the time that the client took is not the storage's */
+		host_deadline(&p->s->host, p->s->storage_ms);
 		return p->body.read(p->body.b, buf, n);
+	}
 	if (p->left == 0)
 		return 0;
 	do
@@ -172,7 +175,8 @@ void send_message(struct session *s, uint32_t n, uint64_t lines)
 	size_t mark;
 	int result;
 
-	p.body = (struct restante_body){.size = sizeof(p.body), .fd = -1};
+	p.body = (struct restante_body){
+		.size = sizeof(p.body), .flags = p.all ? 0 : RESTANTE_BODY_TOP, .fd = -1};
 	result = s->storage->body(s->st, m->key, &p.body);
 	if (result != RESTANTE_OK) {
 		session_reply(s, error_reply(result), n, 0);

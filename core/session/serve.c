@@ -17,6 +17,8 @@
 
 enum {
 	MOMENT_MS = 1000, /* a client that is silent for so long is idle */
+	KEEP_MS = 60000,  /* between two calls of a storage's keep(), and at most a quarter of */
+	KEEPS = 4,        /* idle_timeout */
 	INPUT = 4096
 };
 
@@ -30,6 +32,12 @@ static void set_timeout(const struct session *s, int option, int64_t ms)
 
 /* --- opening --- */
 
+static void close_maildrop(struct session *s)
+{
+	host_deadline(&s->host, s->storage_ms);
+	s->storage->close(s->st);
+}
+
 static int open_maildrop(struct session *s)
 {
 	int result;
@@ -38,9 +46,10 @@ static int open_maildrop(struct session *s)
 	result = s->storage->open(&s->host.api, s->user, RESTANTE_SESSION, &s->st);
 	if (result != RESTANTE_OK)
 		return result;
+	host_deadline(&s->host, s->storage_ms);
 	result = maildrop_load(&s->drop, s->storage, s->st);
 	if (result != RESTANTE_OK)
-		s->storage->close(s->st);
+		close_maildrop(s);
 	return result;
 }
 
@@ -63,15 +72,36 @@ static void refuse(struct session *s, int result)
 
 /* --- reading --- */
 
+/* Lets the storage renew what lapses of itself. Most have nothing that does. errno stays. */
+static void keep(struct session *s)
+{
+	int saved = errno;
+
+	if (!RESTANTE_HAS(s->storage, keep) || clock_ms() - s->kept < s->keep_ms)
+		return;
+	host_deadline(&s->host, s->storage_ms);
+	if (s->storage->keep(s->st) != RESTANTE_OK)
+		s->end = END_LOST;
+	s->kept = clock_ms();
+	errno = saved;
+}
+
 /* The client was silent for a moment: keep no more memory than needed, wait for the rest of the
  * time. */
 static ssize_t read_idle(struct session *s, char *to, size_t room)
 {
+	int64_t left = s->idle_ms > MOMENT_MS ? s->idle_ms - MOMENT_MS : 1, turn = left;
 	ssize_t n;
 
 	out_trim(&s->out);
-	set_timeout(s, SO_RCVTIMEO, s->idle_ms > MOMENT_MS ? s->idle_ms - MOMENT_MS : 1);
-	n = read(s->client->fd, to, room);
+	if (RESTANTE_HAS(s->storage, keep) && turn > s->keep_ms)
+		turn = s->keep_ms;
+	do {
+		set_timeout(s, SO_RCVTIMEO, turn < left ? turn : left);
+		n = read(s->client->fd, to, room);
+		left -= turn;
+		keep(s);
+	} while (n == -1 && errno == EAGAIN && left > 0 && s->end == END_NOT_YET);
 	if (n > 0)
 		set_timeout(s, SO_RCVTIMEO, MOMENT_MS);
 	return n;
@@ -86,7 +116,11 @@ static void read_more(struct session *s)
 
 	if (n == -1 && errno == EAGAIN)
 		n = read_idle(s, to, room);
-	if (n > 0) {
+	else
+		keep(s);
+	if (s->end != END_NOT_YET) {
+		/* the storage has the last word */
+	} else if (n > 0) {
 		line_fill(&s->in, (size_t)n);
 	} else if (n == -1 && errno == EAGAIN) {
 		s->end = END_IDLE; /* without a word: RFC 1939 section 3 */
@@ -145,10 +179,11 @@ static void take_ahead(struct session *s, char *buf, size_t size)
 
 static void set_up(struct session *s)
 {
-	s->began = clock_ms();
+	s->began = s->kept = clock_ms();
 	s->language = s->client->language;
 	s->idle_ms = conf_num(s->conf, "idle_timeout") * 1000;
 	s->storage_ms = conf_num(s->conf, "storage_timeout") * 1000;
+	s->keep_ms = s->idle_ms / KEEPS < KEEP_MS ? s->idle_ms / KEEPS : KEEP_MS;
 	out_open(&s->out, s->client->fd);
 	if (fcntl(s->client->fd, F_SETFL, O_RDWR) == -1)
 		log_line(LOG_ERR, "cannot make the client's socket block: %m");
@@ -174,7 +209,7 @@ void session_serve(struct session *s, const struct plug *plug)
 		session_reply(s, REPLY_OPEN, s->drop.n, s->drop.octets);
 		transaction(s);
 		/* before the last reply goes out: who has it may log in again at once */
-		s->storage->close(s->st);
+		close_maildrop(s);
 	} else {
 		refuse(s, result);
 	}

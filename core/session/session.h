@@ -22,6 +22,7 @@ enum session_end {
 	END_IDLE,        /* nothing came for idle_timeout */
 	END_STALLED,     /* the client read nothing for idle_timeout */
 	END_READ_ERROR,  /* a message broke off while it was sent */
+	END_LOST,        /* the storage could not go on holding the maildrop */
 	END_IN_USE,      /* the maildrop could not be opened: */
 	END_OPEN_TEMP,
 	END_OPEN_PERM
@@ -51,7 +52,9 @@ struct session {
 	enum language language;
 	int64_t began;      /* clock_ms */
 	int64_t idle_ms;    /* a client may be silent for so long */
-	int64_t storage_ms; /* and the storage may take so long for one command */
+	int64_t storage_ms; /* and the storage may take so long for one call */
+	int64_t kept;       /* clock_ms of the storage's last keep() */
+	int64_t keep_ms;    /* when it is called again */
 	uint64_t retrieved, retrieved_octets, deleted;
 	enum session_end end;
 };

@@ -173,11 +173,15 @@ void box_wire(struct box *b, size_t i, struct buf *wire)
 
 int box_put(struct box *b, const struct restante_put *from, const struct buf *m, int commit)
 {
-	struct restante_put plain = {.size = sizeof(plain), .sender = "sender@example.org"};
+	struct restante_put what = {.size = sizeof(what), .sender = "sender@example.org"};
 	size_t half = m->len / 2;
 	void *put;
-	int result = b->s->put_begin(b->st, from != NULL ? from : &plain, &put), ended;
+	int result, ended;
 
+	if (from != NULL)
+		what = *from;
+	what.octets = wire_octets(m);
+	result = b->s->put_begin(b->st, &what, &put);
 	if (legal("put_begin", result, PUT_RESULTS) != RESTANTE_OK)
 		return result;
 	/* In two pieces, so that a line end may lie between them. */

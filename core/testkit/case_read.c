@@ -214,7 +214,8 @@ static void partly(struct kit *k)
 	need_some(k, &b);
 	for (size_t i = 0; i < b.n && i < 30; i++)
 		for (int reads = 0; reads < 2; reads++) {
-			body = (struct restante_body){.size = sizeof(body), .fd = -1};
+			body = (struct restante_body){
+				.size = sizeof(body), .flags = RESTANTE_BODY_TOP, .fd = -1};
 			if (b.s->body(b.st, b.list[i].key, &body) != RESTANTE_OK)
 				fail("message %zu cannot be opened", i + 1);
 			if (reads > 0 && body.fd == -1)
@@ -239,7 +240,8 @@ static void check_flags(size_t i, const struct restante_body *body, const struct
 	for (size_t at = 0; (body->flags & RESTANTE_BODY_NODOT) != 0 && at < stored->len; at++)
 		if (stored->p[at] == '.' && (at == 0 || stored->p[at - 1] == '\n'))
 			fail("message %zu: BODY_NODOT, and yet a line begins with a dot", i + 1);
-	if ((body->flags & ~(uint32_t)(RESTANTE_BODY_CRLF | RESTANTE_BODY_NODOT)) != 0)
+	if ((body->flags &
+		    ~(uint32_t)(RESTANTE_BODY_CRLF | RESTANTE_BODY_NODOT | RESTANTE_BODY_TOP)) != 0)
 		fail("message %zu: body.flags 0x%x", i + 1, (unsigned)body->flags);
 	buf_free(&wire);
 }

@@ -150,6 +150,7 @@ const char *sample(size_t i, struct buf *out); /* its name */
 void numbered(size_t number, struct buf *out); /* a message that tells its number */
 /* RFC 1939 sections 3 and 11: CRLF line ends, a last line that is whole; counted octet by octet. */
 void to_wire(const struct buf *stored, struct buf *out);
+size_t wire_octets(const struct buf *stored); /* of to_wire; allocates nothing */
 bool same(const struct buf *, const struct buf *);
 
 /* --- watch.c --- */

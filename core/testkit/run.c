@@ -57,6 +57,7 @@ void run_here(const struct kit_options *opt, const struct kit_case *c)
 	const char *home = getenv("RESTANTE_TEST_HOME");
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	(void)signal(SIGPIPE, SIG_IGN);
 	if (kit_load(k, opt, &why) == -1)
 		fail("%s", buf_str(&why));
 	(void)str_copy(k->home, sizeof(k->home), home != NULL ? home : "/nonexistent");

@@ -59,6 +59,18 @@ void numbered(size_t number, struct buf *out)
 		buf_printf(out, "line %zu of %zu\n", i, number);
 }
 
+size_t wire_octets(const struct buf *stored)
+{
+	size_t n = stored->len;
+	char last = '\n';
+
+	for (size_t i = 0; i < stored->len; i++) {
+		n += stored->p[i] == '\n' && last != '\r';
+		last = stored->p[i];
+	}
+	return stored->len > 0 && last != '\n' ? n + 2 : n;
+}
+
 void to_wire(const struct buf *stored, struct buf *out)
 {
 	char last = '\n';

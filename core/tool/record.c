@@ -107,6 +107,7 @@ static _Noreturn void child(const struct question *q, int fd)
 
 	if (n == -1)
 		_exit(EXIT_FAILURE);
+	(void)signal(SIGPIPE, SIG_IGN);
 	alarm((unsigned)conf_num(q->conf, "auth_timeout") + GRACE);
 	while (result == RESTANTE_NONE && ++i < n) {
 		result = ask_plugin(q, &plugs[i], &user);

@@ -16,17 +16,29 @@
  *  - Enumerations and flags grow too. A plugin ignores flags that it does not know and answers a
  *    mode or a task that it does not know with PERM.
  *  - No call is made from a second thread, none from a signal handler, and no plugin is unloaded.
+ *  - SIGPIPE is ignored wherever calls are made.
+ *
+ * What the core counts on: a call returns - no exit(), no longjmp() and no exception out of it -
+ * and leaves alone what belongs to the process: other signals, the working folder, umask, locale,
+ * environment, limits, descriptors that it did not open (0 to 2 among them), children that it did
+ * not start. A plugin that declares threads or children starts them in open() or later and ends
+ * them in close(), waits for its own children by their ids, and calls the host from no other
+ * thread than the one it was called in.
  *
  * Where calls are made:
  *
  *   [load]   every process that uses the plugin, when it starts: constructors only, as whoever
  *            that process is at that moment. They have no business in a plugin.
  *   [check]  the configuration checker: no privileges, no I/O, killed after two seconds
- *   [auth]   an auth worker, one request at a time, unprivileged (root where the plugin NEEDS_ROOT);
- *            the worker is killed when a call is a second late
- *   [sess]   one POP3 session          } as the mailbox's owner, after fork, uid drop and sandbox;
- *   [dlv]    one delivery              } these may block on disk or network until left_ms() is 0
- *   [mnt]    maintenance (restantectl) }
+ *   [auth]   an auth worker or a tool that asks as one does, one request at a time, unprivileged
+ *            (root where the plugin NEEDS_ROOT); killed when a call is a second late
+ *   [sess]   one POP3 session          } as the mailbox's owner, after fork, uid drop and sandbox
+ *   [dlv]    one delivery; killed when it is a second late      }
+ *   [mnt]    maintenance and conversion (restantectl): no limit }
+ *
+ * [auth], [sess], [dlv] and [mnt] may block on disk or network, until left_ms() is 0; each call has
+ * its own time, but a delivery has one for all of its calls. The process has nothing else to do
+ * meanwhile. Who calls a member stands before its comment in brackets.
  *
  * Ownership: what the core passes to a call dies when the call returns, except where it says
  * otherwise. What a plugin returns comes from host->alloc, is constant, or is owned by the handle
@@ -51,17 +63,18 @@ extern "C" {
 #define RESTANTE_FITS(s, m) ((s)->size >= (size_t)((const char *)&(s)->m - (const char *)(s)) + sizeof((s)->m))
 #define RESTANTE_HAS(s, m) (RESTANTE_FITS(s, m) && (s)->m)
 
-/* What a call returns. Every value below 0 leaves the mailbox as it was. A value that is not one of
- * these counts as PERM. The core logs none of them: the plugin logs why, with what must be done. */
+/* What a call returns. Every value below 0 leaves the mailbox as it was, except where it says so. A
+ * value that the call may not give counts as PERM; any call may give OK, TEMP and PERM. The core
+ * logs none of them: the plugin logs why, with what must be done. */
 enum restante_result {
 	RESTANTE_OK = 0,    /* any call */
 	RESTANTE_TEMP = -1, /* the backend is down, try again later   -> -ERR [SYS/TEMP] */
 	RESTANTE_PERM = -2, /* an administrator must act              -> -ERR [SYS/PERM] */
-	RESTANTE_BUSY = -3, /* another session holds the mailbox      -> -ERR [IN-USE] */
-	RESTANTE_DENY = -4, /* wrong secret or no such user           -> -ERR [AUTH] (auth) */
-	RESTANTE_GONE = -5, /* the message exists no longer (body) */
-	RESTANTE_NONE = -6, /* not known here: the core asks the next auth plugin; no such note */
-	RESTANTE_FULL = -7  /* over quota or disk full (deliveries, notes) */
+	RESTANTE_BUSY = -3, /* open, list: another session has it     -> -ERR [IN-USE] */
+	RESTANTE_DENY = -4, /* auth: wrong secret or no such user     -> -ERR [AUTH] */
+	RESTANTE_GONE = -5, /* body, read: the message exists no longer */
+	RESTANTE_NONE = -6, /* auth: not known here, ask the next plugin; note_get: no such note */
+	RESTANTE_FULL = -7  /* put calls, note_put, open for DELIVER: over quota or disk full */
 };
 
 /* --- settings ---------------------------------------------------------------------------------
@@ -71,11 +84,11 @@ enum restante_result {
  */
 enum restante_type {
 	RESTANTE_BOOL = 1, /* yes | no */
-	RESTANTE_INT,	   /* range "1..100" */
+	RESTANTE_INT,	   /* 0 and up; range "1..100", "..100", "1.."; of SIZE and SECONDS too */
 	RESTANTE_SIZE,	   /* octets: "64MB", "4k"; num() gives octets */
 	RESTANTE_SECONDS,  /* "10min", "36h"; num() gives seconds */
 	RESTANTE_STRING,   /* range NULL, or the largest length as "..64" */
-	RESTANTE_PATH,	   /* ~ is the user's home, %u user, %n local part, %d domain, %h home */
+	RESTANTE_PATH,	   /* absolute; ~ or %h is the user's home, %u user, %n local part, %d domain */
 	RESTANTE_ENUM,	   /* range "none|fcntl|dotlock" */
 	RESTANTE_SECRET	   /* as STRING, never printed or logged. With PER_USER an auth record can hand
 			      a storage its key or its password for another server */
@@ -106,9 +119,10 @@ struct restante_setting {
 
 /* --- what the core offers ---------------------------------------------------------------------
  *
- * The structure and what it points to stay valid until close() of the handle it was given to. Its
- * calls are made in the process and the thread that the core called the plugin in, between open()
- * and the end of close(); none of them does I/O but log(), none fails.
+ * The structure and what it points to stay valid until close() of the handle it was given to; that
+ * of check() until check() returns. Its calls are made in the process and the thread that the core
+ * called the plugin in, between open() and the end of close(); none of them does I/O but log(),
+ * none fails, and none of what they return is freed by the plugin.
  */
 struct restante_host {
 	uint32_t size, minor; /* of this core: sizeof, RESTANTE_MINOR */
@@ -126,7 +140,9 @@ struct restante_host {
 	 * applied: it is not called for a user. */
 	const char *(*str)(void *c, const char *setting);
 	int64_t (*num)(void *c, const char *setting); /* BOOL 0/1, INT, SIZE octets, SECONDS, ENUM index */
-	/* Zeroed memory that lives until close(); never NULL (the process ends when there is none). */
+	/* Zeroed memory that lives until close(); never NULL (the process ends when there is none). For
+	 * what lasts as long as the handle. What comes and goes, in an auth plugin with each request,
+	 * is malloc's, and a secret is wiped by who put it there. */
 	void *(*alloc)(void *c, size_t n);
 	/* Milliseconds until this call should have returned; 0 when the time is over. */
 	int64_t (*left_ms)(void *c);
@@ -135,8 +151,7 @@ struct restante_host {
 	 * call with n == 0 gives what completing the last line adds (2 or 0). Bare CR, NUL and 8-bit
 	 * octets count as themselves. */
 	int64_t (*measure)(void *c, const void *p, size_t n, uint32_t *state);
-	/* An extension of the core by name and version, "name/1": constant, or NULL. There is none yet.
-	 * */
+	/* An extension of the core by name and version, "name/1": constant, or NULL. None exists. */
 	const void *(*ext)(void *c, const char *id);
 	/* The items of a LIST, ended by NULL; str() has them with one space between them. */
 	const char *const *(*list)(void *c, const char *setting);
@@ -159,14 +174,15 @@ struct restante_user {
 	const char *const *attrs; /* "setting", "value", ..., NULL: overrides from the auth record,
 				     "storage", "mbox", "storage-mbox.path", "/var/mail/%u"; or NULL */
 	/* [auth] Another value whenever one of the user's secrets has changed, so that the core may
-	 * remember for a while that a password was right; 0 = not known. The same from verify() and
-	 * lookup(). */
+	 * remember for a while that a password was right, and only look the record up; 0 = not known,
+	 * ask each time. The same from verify() and lookup(). Always 0 where verify() gives attrs
+	 * that lookup() cannot give, as a storage's key that comes from the password. */
 	uint64_t stamp;
 };
 
 /* --- storage ---------------------------------------------------------------------------------- */
 
-/* The plugin fills it for each(), which copies what it wants; only uid has to stay. */
+/* [sess, mnt] The plugin fills it for each(), which copies what it wants; only uid has to stay. */
 struct restante_message {
 	uint32_t size, flags; /* the plugin's sizeof; flags: 0 */
 	uint64_t key;	      /* the plugin's own handle, valid until close() */
@@ -177,11 +193,15 @@ struct restante_message {
 };
 
 enum restante_body_flag {
-	RESTANTE_BODY_CRLF = 1,	/* stored as sent: each line, the last one too, ends with CRLF */
-	RESTANTE_BODY_NODOT = 2 /* no line starts with a dot; with CRLF: the core may sendfile() it */
+	RESTANTE_BODY_CRLF = 1,	 /* stored as sent: each line, the last one too, ends with CRLF */
+	RESTANTE_BODY_NODOT = 2, /* no line starts with a dot; with CRLF: the core may sendfile() it */
+	/* Set by the core before the call: only the beginning is likely to be read (TOP), so a remote
+	 * backend need not fetch the rest. */
+	RESTANTE_BODY_TOP = 4
 };
 
-/* The core sets size, fd -1, and zeroes the rest; body() fills it. */
+/* The core sets size, fd -1, flags as it says there, and zeroes the rest; body() fills it. What b
+ * points to is the plugin's until release(). */
 struct restante_body {
 	uint32_t size, flags; /* flags: enum restante_body_flag */
 	int32_t fd, pad;      /* a file to read from off, len octets; -1 = call read(). The core uses
@@ -189,10 +209,12 @@ struct restante_body {
 	uint64_t off, len;
 	uint64_t octets; /* on the wire, exactly. The core counts while it sends: a message that turns
 			    out shorter or longer is never ended as if it were whole. Differs from
-			    restante_message.octets only where that came from a hint that was wrong. */
+			    restante_message.octets only where that came from a hint that was wrong:
+			    a body whose length nobody has written down is read to its end first. */
 	void *b; /* the plugin's: first argument of read() and release() */
 	/* [sess, mnt] The next 1..n stored octets into buf; 0 = end; <0 = restante_result, and then the
-	 * client gets no end of the message. n is 4096 at least. Not called after 0 or an error. */
+	 * client gets no end of the message. n is 4096 at least. Not called after 0 or an error. A
+	 * slow client may let minutes pass between two calls. NULL where fd is set. */
 	int64_t (*read)(void *b, void *buf, size_t n);
 	/* [sess, mnt] Called once after a body() that returned OK, also before the end was read; NULL =
 	 * nothing to do */
@@ -213,41 +235,46 @@ enum restante_task {
 /* One message to deliver. */
 struct restante_put {
 	uint32_t size, flags; /* flags: 0 */
-	const char *sender;   /* of the envelope; "" = null sender */
+	const char *sender;   /* of the envelope; "" = null sender, or not known */
 	/* What the message had in another storage, to be kept if the storage can: the UIDL as in
 	 * restante_message, NULL = the storage's own choice; time of delivery, 0 = now. A storage
 	 * that cannot keep a UIDL gives its own; list() tells. */
 	const char *uid;
 	int64_t received;
+	/* What will come, on the wire, before dot-stuffing: exactly. A backend can so announce the
+	 * length of what it sends on with CRLF line ends, and look at a quota first. */
+	uint64_t octets;
 };
 
 /* The calls of a storage. A handle is used by the process that opened it and by no other; a process
- * may hold several, one after the other or at once. open, close, list, body and remove must be
- * there; the three put calls may be NULL together (read-only for an MTA), the two of notes too. */
+ * may hold several, of several modes, one after the other or at once. On one handle there is at most
+ * one body and one put open, and not both. open, close, list, body and remove must be there; the
+ * three put calls may be NULL together (read-only for an MTA), the two of notes too. */
 struct restante_storage {
 	uint32_t size, flags; /* flags: 0 */
-	/* [sess, dlv, mnt] Opens the user's mailbox. SESSION holds it against other sessions until
-	 * close() (BUSY after the plugin's own bounded wait) or until its process ends in whatever
-	 * way; DELIVER does not wait for sessions. On OK *st is the handle. On error nothing is held
-	 * and close() is not called. */
+	/* [sess, dlv, mnt] Opens the user's mailbox; one that is not there yet is empty. SESSION holds it
+	 * against other sessions until close() (BUSY after the plugin's own bounded wait) or until its
+	 * process ends in whatever way; DELIVER and MAINTAIN do not wait for sessions. On OK *st is
+	 * the handle. On error nothing is held and close() is not called. */
 	int (*open)(const struct restante_host *, const struct restante_user *, uint32_t mode, void **st);
 	/* [sess, dlv, mnt] Ends the handle: called once after each open() that returned OK, with no body
 	 * and no put open. Never deletes a message: a dropped connection loses nothing. */
 	void (*close)(void *st);
 	/* [sess, mnt] Calls each() for every message, oldest first, and stops with its value when
 	 * that is not 0. The same messages for each call on one handle, whatever is delivered
-	 * meanwhile. */
+	 * meanwhile. each() calls nothing in the plugin. */
 	int (*list)(void *st, int (*each)(void *arg, const struct restante_message *), void *arg);
-	/* [sess, mnt] Opens one message, key as list() gave it. GONE when it has vanished. At most one
-	 * body is open. On error release() is not called. */
+	/* [sess, mnt] Opens one message, key as list() gave it. GONE when it has vanished. On error
+	 * release() is not called. */
 	int (*body)(void *st, uint64_t key, struct restante_body *out);
 	/* [sess, mnt] Deletes messages, keys as list() gave them, each once. OK = all are gone and that is
-	 * on disk; a message that had already vanished counts as deleted. On error some may be gone. */
+	 * on disk; a message that had already vanished counts as deleted. On error some may be gone.
+	 * PERM where the storage is read-only. In a session it is called once, before close(). */
 	int (*remove)(void *st, const uint64_t *keys, size_t n);
 	/* [dlv, mnt] One message: begin, data as often as needed, end. commit 0 drops it. OK of
 	 * put_end(1) = the message is on disk and will be seen by the next open. Data comes with the
-	 * line ends that it had. put_end is called once after each put_begin that returned OK, also
-	 * after an error of put_data (then with commit 0). */
+	 * line ends that it had. On OK *put is the plugin's until put_end, which is called once after
+	 * each put_begin that returned OK, also after an error of put_data (then with commit 0). */
 	int (*put_begin)(void *st, const struct restante_put *, void **put);
 	int (*put_data)(void *put, const void *p, size_t n);
 	int (*put_end)(void *put, int commit);
@@ -259,6 +286,12 @@ struct restante_storage {
 	/* [mnt] Does the tasks of enum restante_task. PERM = there is damage, and the log says which;
 	 * after REPAIR: that it could not mend. May be NULL. */
 	int (*maintain)(void *st, uint32_t tasks);
+	/* [sess] Keeps alive what would lapse of itself, a lease or a connection: about once a minute
+	 * while the session waits for its client, more often where idle_timeout is short; never with a
+	 * body open.
+	 * An error says that the mailbox is not held any more: the session ends and deletes nothing.
+	 * May be NULL. */
+	int (*keep)(void *st);
 };
 
 /* --- auth ------------------------------------------------------------------------------------- */
@@ -270,11 +303,12 @@ enum restante_request_flag {
 struct restante_request {
 	uint32_t size, flags; /* flags: enum restante_request_flag */
 	const char *user;     /* as the client gave it: any octets but NUL */
-	const char *service;  /* "pop3", "deliver": what the user is wanted for */
+	const char *service;  /* "pop3", "deliver": what the user is wanted for; others may come */
 	const char *client_ip, *server_ip; /* numeric, "" = unknown */
 };
 
-/* RFC 5802 section 3: what a server stores for SCRAM. */
+/* RFC 5802 section 3: what a server stores for SCRAM. The core sets size, zeroes the rest and copies
+ * what scram() fills in. */
 struct restante_scram {
 	uint32_t size, iterations, salt_len, key_len;
 	const void *salt, *stored, *server;
@@ -282,24 +316,26 @@ struct restante_scram {
 
 /* [auth] Each call but open and close may be NULL: the plugin cannot do that. NONE = the user is not
  * in this backend. DENY = the user or the secret is refused. TEMP = could not find out; never DENY
- * for that. What out points to is the plugin's and stays valid until the next call or close(). The
+ * for that. What out points to is the plugin's and stays valid until its next call or close(). The
  * core evens out the time that DENY takes; a plugin must not let it tell an unknown user from a wrong
  * password either. */
 struct restante_auth {
 	uint32_t size, flags; /* flags: 0 */
-	/* Once when a worker starts, in its sandbox. On OK *au is the handle of all other calls; any
-	 * other result keeps the server from starting, so that a backend which is down is no reason to
-	 * fail: connect when asked. On error close() is not called. */
+	/* Once when a worker starts, in its sandbox. On OK *au is the handle of all other calls, for
+	 * as long as the worker lives (days); any other result keeps the server from starting, so that
+	 * a backend which is down is no reason to fail: connect when asked. On error close() is not
+	 * called. */
 	int (*open)(const struct restante_host *, void **au);
-	/* When the worker ends in order. */
+	/* When the worker ends in order; a worker may also just end. */
 	void (*close)(void *au);
-	/* Is this the user's password? OK fills out. */
+	/* Is this the user's password? OK fills out. The core wipes the password after the call. */
 	int (*verify)(void *au, const struct restante_request *, const char *password, struct restante_user *out);
 	/* The same record without a password: for deliveries, restantectl, and after scram, apop, token. */
 	int (*lookup)(void *au, const struct restante_request *, struct restante_user *out);
 	/* What is stored for SCRAM with that hash ("SHA-1", "SHA-256"). DENY = this user has none. */
 	int (*scram)(void *au, const struct restante_request *, const char *hash, struct restante_scram *out);
-	/* RFC 1939 section 7: the secret that client and server share. DENY = this user has none. */
+	/* RFC 1939 section 7: the secret that client and server share, valid until the plugin's next
+	 * call. DENY = this user has none. */
 	int (*apop)(void *au, const struct restante_request *, const char **shared_secret);
 	/* RFC 7628: a bearer token of at most 16 KiB. request->user is whom the client wants to be,
 	 * or "". NONE = not a token of this plugin's issuer. out->name is set, the rest may be left to
@@ -313,9 +349,9 @@ struct restante_auth {
  * shows them to the administrator. */
 enum restante_needs {
 	RESTANTE_NEEDS_ROOT = 1,    /* auth only: the worker keeps uid 0 */
-	RESTANTE_NEEDS_NETWORK = 2,
-	RESTANTE_NEEDS_THREADS = 4,
-	RESTANTE_NEEDS_FORK = 8
+	RESTANTE_NEEDS_NETWORK = 2, /* sockets, Unix sockets too; the resolver's and TLS's files in /etc */
+	RESTANTE_NEEDS_THREADS = 4, /* libraries that make threads by themselves too */
+	RESTANTE_NEEDS_FORK = 8	    /* other processes; programs in /bin and /usr */
 };
 
 /* All of it is constant: it is read in the processes of [check], and shown by restantectl(8), without
@@ -329,14 +365,17 @@ struct restante_plugin {
 	const char *name;      /* "storage-maildir": also its file's name and its section's */
 	const char *version, *doc; /* of the plugin, free text; what it is, one line */
 	const struct restante_setting *settings;
-	const struct restante_storage *storage; /* either or both */
+	/* The one that the name begins with; the other is not looked at. A backend that is both is two
+	 * plugins. */
+	const struct restante_storage *storage;
 	const struct restante_auth *auth;
 	/* [check] Looks at the settings together; logs what is wrong, by setting; OK or PERM. Only
 	 * host's log, str, num, list and alloc make sense here; what alloc gave is freed after the
 	 * call. May be NULL. */
 	int (*check)(const struct restante_host *);
 	/* An extension of the plugin by name and version, "name/1": constant, or NULL. The core asks
-	 * anywhere and for names that the plugin has never heard of. May be NULL. */
+	 * in any process, before open() too, and for names that the plugin has never heard of. May be
+	 * NULL. */
 	const void *(*ext)(const char *id);
 };
 
