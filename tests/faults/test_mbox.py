@@ -226,7 +226,7 @@ def test_a_torn_rewriting_in_place_is_completed(path, whole, from_mta, appended)
     for torn in places(len(text) - start):
         for backwards in (False, True):  # a disk writes in any order
             mailbox = Mailbox(path, "in_place")
-            killed_before(mailbox, "copy_file_range", "delete", *uids)
+            killed_before(mailbox, "pwrite64", "delete", *uids)
             assert path.read_bytes() == old
             if backwards:
                 state = old[: len(text) - torn] + text[len(text) - torn :] + old[len(text) :]
@@ -275,7 +275,7 @@ def test_a_torn_delivery_is_undone(path, whole, source, appended):
     new = path.read_bytes()[len(old) :]
     for torn in places(len(new))[appended.startswith(b"\n") :]:  # without ours the blank line is the last message's
         mailbox = Mailbox(path)
-        killed_before(mailbox, "copy_file_range", "deliver", source)
+        killed_before(mailbox, "pwrite64", "deliver", source)
         ours = (mailbox.state / "mbox.journal").read_bytes()[-len(new) :]
         path.write_bytes(old + ours[:torn])  # the same inode
         mailbox.append(appended)
@@ -292,7 +292,7 @@ def test_a_torn_delivery_is_undone(path, whole, source, appended):
 @pytest.mark.parametrize("change", ["replaced", "shortened", "rewritten", "journal"])
 def test_a_journal_that_does_not_fit_is_set_aside(path, change):
     mailbox = Mailbox(path, "in_place")
-    killed_before(mailbox, "copy_file_range", "delete", uid(mailbox.list()[1]))
+    killed_before(mailbox, "pwrite64", "delete", uid(mailbox.list()[1]))
     journal = mailbox.state / "mbox.journal"
     octets = journal.read_bytes()
     if change == "replaced":
