@@ -18,6 +18,7 @@
 #include "conf/conf.h"
 #include "ipc/msg.h"
 #include "ipc/role.h"
+#include "sys/query.h"
 
 #define REQUESTS_MAX 4096 /* exchanges at a time, from all login processes */
 #define QUEUE_MAX 1024    /* of them waiting for a worker */
@@ -84,6 +85,8 @@ struct auth {
 	struct role_start start;
 	struct event_base *base;
 	struct event from_master;
+	struct query query; /* of restantectl */
+	struct event questions;
 	struct conf *conf;
 	int64_t timeout_ms, step_ms; /* step_ms: see refuse.c */
 	int draining;
@@ -135,6 +138,9 @@ void pool_leave(struct request *);
 void grant(struct request *, const struct restante_user *);
 /* The spawner was told: 0, or cannot be: -1 with errno. */
 void granted(struct request *, int result);
+
+/* control.c: lets restantectl ask. */
+void control_listen(struct auth *);
 
 /* refuse.c: logs it with the reason and sends AUTH_FAIL, a DENY with a time for its answer that
  * tells nothing. Ends the request. why: a word; NULL = that of the result. */

@@ -44,8 +44,8 @@ const struct cached *cache_find(const struct cache *c, const struct cache_key *k
 	return e;
 }
 
-void cache_put(struct cache *c, const struct cache_key *key, uint64_t stamp, uint32_t backend,
-	const char *label, int64_t now)
+void cache_put(struct cache *c, const struct cache_key *key, const char *name, uint64_t stamp,
+	uint32_t backend, const char *label, int64_t now)
 {
 	struct cached *e;
 
@@ -53,6 +53,7 @@ void cache_put(struct cache *c, const struct cache_key *key, uint64_t stamp, uin
 		return;
 	e = rows_take(&c->rows, key->place, now);
 	e->user = key->user;
+	e->named = keyed_key(c->keyed, KEYED_USER, name, "");
 	memcpy(e->proof, key->proof, CACHE_PROOF);
 	e->stamp = stamp;
 	e->backend = backend;
@@ -76,7 +77,7 @@ size_t cache_flush(const struct cache *c, const char *user)
 	for (size_t i = 0; i < c->rows.n; i++) {
 		struct cached *e = rows_at(&c->rows, i);
 
-		if (e->row.key == 0 || (user != NULL && e->user != key))
+		if (e->row.key == 0 || (user != NULL && e->user != key && e->named != key))
 			continue;
 		rows_drop(&c->rows, e);
 		n++;

@@ -23,7 +23,7 @@ struct cache_key {
 
 struct cached {
 	struct row row;
-	uint64_t user;
+	uint64_t user, named; /* as the client wrote it, as the record has it */
 	unsigned char proof[CACHE_PROOF];
 	uint64_t stamp;   /* of the record then; 0 = not known */
 	int64_t until;    /* clock_ms */
@@ -35,11 +35,11 @@ void cache_init(struct cache *, const struct keyed *, int64_t ttl_ms, size_t ent
 void cache_key(const struct cache *, const char *user, const char *password, struct cache_key *);
 /* NULL: it has to be checked. */
 const struct cached *cache_find(const struct cache *, const struct cache_key *, int64_t now);
-/* The password was right. label: of the record, or "". */
-void cache_put(struct cache *, const struct cache_key *, uint64_t stamp, uint32_t backend,
-	const char *label, int64_t now);
+/* The password was right. name, label: of the record; label may be "". */
+void cache_put(struct cache *, const struct cache_key *, const char *name, uint64_t stamp,
+	uint32_t backend, const char *label, int64_t now);
 void cache_drop(const struct cache *, const struct cache_key *);
-/* Forgets one user, or all: NULL. How many entries there were. */
+/* Forgets one user, by either name, or all: NULL. How many entries there were. */
 size_t cache_flush(const struct cache *, const char *user);
 
 #endif

@@ -8,6 +8,7 @@ pkglibexec_PROGRAMS += restante-auth restante-worker
 restante_auth_SOURCES = \
 	core/auth/main.c core/auth/auth.h \
 	core/auth/cache.c core/auth/cache.h \
+	core/auth/control.c \
 	core/auth/grant.c \
 	core/auth/keyed.c core/auth/keyed.h \
 	core/auth/lookup.c \

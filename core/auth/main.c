@@ -184,6 +184,7 @@ static void make_base(struct auth *a)
 	event_add(&a->from_master, NULL);
 	for (size_t i = 0; i < a->start.npeers; i++)
 		add_peer(a, &a->start.peers[i]);
+	control_listen(a);
 }
 
 static void confine(struct auth *a)

@@ -118,7 +118,8 @@ int memory_answered(struct request *r, int result, uint32_t backend, struct rest
 		return 0;
 	}
 	if (m->keyed && !m->cached && result == RESTANTE_OK)
-		cache_put(c, &m->key, user->stamp, backend, label_of(r->auth, user), clock_ms());
+		cache_put(c, &m->key, user->name, user->stamp, backend, label_of(r->auth, user),
+			clock_ms());
 	return 1;
 }
 

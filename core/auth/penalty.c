@@ -46,22 +46,20 @@ static int is_v6(const char *text)
 void penalties_begin(const struct penalties *p, const char *ip, const char *user, struct attempt *a)
 {
 	const struct row *known;
-	char *address = a->what[PENALTY_ADDRESS];
 
 	memset(a, 0, sizeof(*a));
-	network(ip, 64, address);
-	if (address[0] != '\0')
-		a->key[PENALTY_ADDRESS] = keyed_key(p->keyed, KEYED_ADDRESS, address, "");
-	if (is_v6(address)) {
-		network(ip, 48, a->what[PENALTY_NET]);
-		a->key[PENALTY_NET] = keyed_key(p->keyed, KEYED_NET, a->what[PENALTY_NET], "");
+	network(ip, 64, a->address);
+	if (a->address[0] != '\0')
+		a->key[PENALTY_ADDRESS] = keyed_key(p->keyed, KEYED_ADDRESS, a->address, "");
+	if (is_v6(a->address)) {
+		network(ip, 48, a->net);
+		a->key[PENALTY_NET] = keyed_key(p->keyed, KEYED_NET, a->net, "");
 	}
 	if (user[0] == '\0')
 		return;
 	a->key[PENALTY_USER] = keyed_key(p->keyed, KEYED_USER, user, "");
-	(void)snprintf(a->what[PENALTY_USER], NET_TEXT, "%s", user);
-	a->key[PENALTY_PAIR] = keyed_key(p->keyed, KEYED_PAIR, user, address);
-	(void)snprintf(a->what[PENALTY_PAIR], NET_TEXT, "%s", address);
+	(void)str_copy(a->user, sizeof(a->user), user);
+	a->key[PENALTY_PAIR] = keyed_key(p->keyed, KEYED_PAIR, user, a->address);
 	known = rows_find(&p->known, a->key[PENALTY_PAIR]);
 	a->known = known != NULL;
 }
@@ -78,7 +76,7 @@ static int counts(const struct attempt *a, enum penalty_kind kind)
 	return a->key[kind] != 0 && (!a->known || kind == PENALTY_PAIR);
 }
 
-uint32_t penalties_level(const struct failures *f, int64_t now)
+static uint32_t level_of(const struct failures *f, int64_t now)
 {
 	int64_t forgiven = (now - f->last) / FORGIVE_MS;
 
@@ -107,7 +105,7 @@ int penalties_refuse(const struct penalties *p, const struct attempt *a, int64_t
 		f = counts(a, kind) ? rows_find(&p->failures, a->key[kind]) : NULL;
 		if (f == NULL || f->next - now < most)
 			continue;
-		if (kind == PENALTY_USER && (address == NULL || penalties_level(address, now) == 0))
+		if (kind == PENALTY_USER && (address == NULL || level_of(address, now) == 0))
 			continue; /* its one try */
 		*log = now - f->logged >= LOG_MS;
 		if (*log)
@@ -129,17 +127,28 @@ static int is_repeated(struct failures *f, uint64_t fingerprint)
 	return 0;
 }
 
+/* What the row is about, for the administrator. */
+static void name(struct failures *f, const struct attempt *a, enum penalty_kind kind)
+{
+	f->kind = kind;
+	if (kind != PENALTY_USER)
+		(void)str_copy(
+			f->address, sizeof(f->address), kind == PENALTY_NET ? a->net : a->address);
+	if (kind == PENALTY_USER || kind == PENALTY_PAIR)
+		(void)str_copy(f->user, sizeof(f->user), a->user);
+}
+
 /* One more failure of this kind. How long its answer waits. */
 static int64_t count(struct penalties *p, const struct attempt *a, enum penalty_kind kind,
 	uint64_t fingerprint, int64_t now)
 {
 	struct failures *f = rows_take(&p->failures, a->key[kind], now);
-	uint32_t level = penalties_level(f, now), most = LEVELS << coarse[kind];
+	uint32_t level = level_of(f, now), most = (uint32_t)LEVELS << coarse[kind];
 	uint32_t one = 1u << coarse[kind];
 	int64_t more;
 
-	f->kind = kind;
-	memcpy(f->what, a->what[kind], sizeof(f->what));
+	name(f, a, kind);
+	f->failed = level == 0 ? 1 : f->failed + 1;
 	if (is_repeated(f, fingerprint)) {
 		more = cost(p, kind, level == 0 ? 1 : level < one ? level : one);
 	} else {
@@ -180,12 +189,27 @@ void penalties_passed(struct penalties *p, const struct attempt *a, int64_t now)
 		rows_drop(&p->failures, own);
 }
 
+int penalties_look(const struct failures *f, int64_t now, struct penalty *out)
+{
+	uint32_t level = level_of(f, now);
+
+	if (f->row.key == 0 || (level == 0 && f->next <= now))
+		return 0;
+	out->level = level >> coarse[f->kind];
+	out->wait_ms = f->next > now ? f->next - now : 0;
+	out->until = f->last + (int64_t)f->level * FORGIVE_MS;
+	if (out->until < f->next)
+		out->until = f->next;
+	return 1;
+}
+
 static int is_about(
 	const struct failures *f, const char *address, const char *net, const char *user)
 {
-	if (f->kind == PENALTY_USER)
-		return strncmp(f->what, user, sizeof(f->what) - 1) == 0;
-	return address[0] != '\0' && (strcmp(f->what, address) == 0 || strcmp(f->what, net) == 0);
+	if (f->user[0] != '\0' && strncmp(f->user, user, sizeof(f->user) - 1) == 0)
+		return 1;
+	return address[0] != '\0' &&
+	       (strcmp(f->address, address) == 0 || strcmp(f->address, net) == 0);
 }
 
 size_t penalties_clear(const struct penalties *p, const char *what)

@@ -27,8 +27,8 @@ struct penalties {
 
 /* Who tries. */
 struct attempt {
-	uint64_t key[PENALTY_KINDS];        /* 0 = there is no such thing */
-	char what[PENALTY_KINDS][NET_TEXT]; /* for the administrator */
+	uint64_t key[PENALTY_KINDS];                           /* 0 = there is no such thing */
+	char address[NET_TEXT], net[NET_TEXT], user[NET_TEXT]; /* for the administrator; cut */
 	int known;
 };
 
@@ -36,11 +36,12 @@ struct failures {
 	struct row row;
 	enum penalty_kind kind;
 	uint32_t level;                  /* at last; one less for each minute since */
+	uint32_t failed;                 /* so many since all before was forgiven */
 	int64_t last;                    /* clock_ms */
 	int64_t next;                    /* until then answers wait already */
 	int64_t logged;                  /* when it was last logged that one was refused unheard */
 	uint64_t recent[PENALTY_RECENT]; /* wrong passwords, as fingerprints */
-	char what[NET_TEXT];
+	char address[NET_TEXT], user[NET_TEXT]; /* what of both the kind is about */
 };
 
 void penalties_init(struct penalties *, const struct keyed *, int64_t base_ms, size_t rows);
@@ -54,9 +55,16 @@ int64_t penalties_failed(
 /* The password was right. */
 void penalties_passed(struct penalties *, const struct attempt *, int64_t now);
 
-/* For the administrator: the level now, and how long answers wait; 0 = nothing of interest. */
-uint32_t penalties_level(const struct failures *, int64_t now);
-/* Forgets what an address, its networks, or a user of that name has to pay. How many there were. */
+/* For the administrator. */
+struct penalty {
+	uint32_t level;  /* so many failures count */
+	int64_t wait_ms; /* the next one's answer waits so long, at least */
+	int64_t until;   /* clock_ms: forgiven and over then, if nothing more happens */
+};
+/* 0 = it is over. */
+int penalties_look(const struct failures *, int64_t now, struct penalty *);
+/* Forgets what an address with its networks has to pay, or a user wherever he comes from. How many
+ * rows there were. */
 size_t penalties_clear(const struct penalties *, const char *what);
 
 #endif

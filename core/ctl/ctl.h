@@ -26,6 +26,10 @@ int ctl_mailbox_compact(const struct ctl *, int argc, char **argv);
 int ctl_mailbox_export(const struct ctl *, int argc, char **argv);
 int ctl_mailbox_import(const struct ctl *, int argc, char **argv);
 int ctl_mailbox_convert(const struct ctl *, int argc, char **argv);
+int ctl_who(const struct ctl *, int argc, char **argv);
+int ctl_penalty_list(const struct ctl *, int argc, char **argv);
+int ctl_penalty_clear(const struct ctl *, int argc, char **argv);
+int ctl_auth_flush(const struct ctl *, int argc, char **argv);
 int ctl_reload(const struct ctl *, int argc, char **argv);
 int ctl_stop(const struct ctl *, int argc, char **argv);
 

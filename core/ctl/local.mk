@@ -1,6 +1,7 @@
 # core/ctl: restantectl.
 sbin_PROGRAMS += restantectl
 restantectl_SOURCES = \
+	core/ctl/ask.c \
 	core/ctl/auth.c \
 	core/ctl/config.c \
 	core/ctl/control.c \

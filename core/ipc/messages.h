@@ -35,6 +35,7 @@ enum role { ROLE_MASTER, ROLE_LOGIN, ROLE_AUTH, ROLE_WORKER, ROLE_SESSION, ROLE_
 	X(LISTEN, FROM_MASTER, LOGIN | LMTP, 1)  /* str address as configured, u32 tls, u32 proxy; fd */ \
 	X(FILE, FROM_MASTER, TO_ROLES, 1)        /* str setting, u32 index, str path; fd, read-only */ \
 	X(SHARED, FROM_MASTER, LOGIN | SESSION, 1) /* u32 column; fd: table of connection counts */     \
+	X(CONTROL, FROM_MASTER, AUTH | SESSION, 1) /* -; fd: where restantectl asks, see control.h */  \
 	X(TICKET_KEYS, FROM_MASTER, LOGIN, 0)    /* bytes: TLS ticket keys, newest first */            \
 	X(START, FROM_MASTER, TO_ROLES, 0)       /* u32 privileged: 1 = started by root */             \
 	X(DRAIN, FROM_MASTER, TO_ROLES, 0)       /* u32 stopping: take nothing new, exit when the last is  \

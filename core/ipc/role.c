@@ -48,6 +48,11 @@ static void take_listen(struct role_start *s, struct msg *m)
 	s->listeners[s->nlisteners++].fd = m->fd;
 }
 
+static void take_control(struct role_start *s, struct msg *m)
+{
+	s->control = m->fd;
+}
+
 static void take_file(struct role_start *s, struct msg *m)
 {
 	if (s->nfiles == ROLE_FILES)
@@ -84,6 +89,7 @@ static void (*const take[MSG_TYPES])(struct role_start *, struct msg *) = {
 	[MSG_CONFIG] = take_config,
 	[MSG_PEER] = take_peer,
 	[MSG_LISTEN] = take_listen,
+	[MSG_CONTROL] = take_control,
 	[MSG_FILE] = take_file,
 	[MSG_SHARED] = take_shared,
 	[MSG_TICKET_KEYS] = take_ticket_keys,
@@ -98,6 +104,7 @@ void role_begin(struct role_start *s, enum role self)
 	s->master = (struct channel){.fd = ROLE_FD, .self = self, .peer = ROLE_MASTER};
 	s->config = -1;
 	s->shared = -1;
+	s->control = -1;
 	(void)fcntl(ROLE_FD, F_SETFD, FD_CLOEXEC); /* not for programs that a plugin runs */
 	do {
 		enum msg_got got = msg_recv(&s->master, &m);

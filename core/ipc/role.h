@@ -23,6 +23,7 @@ struct role_start {
 		char address[128]; /* as configured */
 	} listeners[ROLE_LISTENERS];
 	size_t nlisteners;
+	int control; /* where restantectl asks, or -1 */
 	struct {
 		int fd;
 		uint32_t index;

@@ -37,6 +37,7 @@ struct generation *generation_in(const struct master *m, enum generation_state s
 static void release(struct master *m, struct generation *g)
 {
 	resources_close(m, g);
+	control_remove(g);
 	conf_free(g->conf);
 	free(g->processes);
 	free(g);
@@ -80,6 +81,7 @@ void generation_drain(struct master *m, struct generation *g)
 			(void)kill(p->pid, SIGKILL);
 	}
 	resources_close(m, g);
+	control_close(g);
 }
 
 void generation_refused(struct master *m)
@@ -126,6 +128,7 @@ static int start_all(struct master *m, struct generation *g)
 {
 	if (resources_open(m, g) == -1)
 		return -1;
+	control_open(m, g);
 	for (size_t i = 0; i < g->n; i++)
 		if (process_start(m, g, &g->processes[i]) == -1)
 			return -1;
@@ -142,7 +145,7 @@ void generation_start(struct master *m, struct conf *conf)
 
 	g->conf = conf;
 	for (enum role r = 0; r < ROLES; r++)
-		g->config[r] = -1;
+		g->config[r] = g->controls[r].fd = -1;
 	processes_plan(g);
 	g->next = m->generations;
 	m->generations = g;

@@ -2,6 +2,7 @@
 sbin_PROGRAMS += restanted
 restanted_SOURCES = \
 	core/master/check.c \
+	core/master/control.c \
 	core/master/generation.c \
 	core/master/loop.c \
 	core/master/main.c \

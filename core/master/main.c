@@ -21,6 +21,7 @@
 #include <unistd.h>
 #include "base/buf.h"
 #include "base/log.h"
+#include "ipc/control.h"
 #include "sys/drop.h"
 #include "sys/landlock.h"
 #include "sys/notify.h"
@@ -56,7 +57,7 @@ static void make_folder(const char *path, mode_t mode)
 
 static void take_runtime_dir(struct master *m, const struct conf *conf)
 {
-	char pidfile[sizeof(m->empty) + 16];
+	char pidfile[sizeof(m->empty) + 16], control[sizeof(m->empty) + 16];
 	pid_t other;
 
 	if (str_copy(m->runtime_dir, sizeof(m->runtime_dir), conf_str(conf, "runtime_dir")) == -1)
@@ -64,12 +65,15 @@ static void take_runtime_dir(struct master *m, const struct conf *conf)
 	snprintf(m->empty, sizeof(m->empty), "%s/empty", m->runtime_dir);
 	snprintf(pidfile, sizeof(pidfile), "%s/restanted.pid", m->runtime_dir);
 	make_folder(m->runtime_dir, 0755);
+	snprintf(control, sizeof(control), "%s/" CONTROL_FOLDER, m->runtime_dir);
 	make_folder(m->empty, 0755);
+	make_folder(control, 0700);
 	m->pidfile = pidfile_lock(pidfile, &other);
 	if (m->pidfile == -1 && errno == EAGAIN)
 		die("another restanted (process %ld) uses %s", (long)other, m->runtime_dir);
 	if (m->pidfile == -1)
 		die("%s: %m", pidfile);
+	control_sweep(m);
 }
 
 /* --- into the background --- */

@@ -29,6 +29,11 @@ struct listener {
 	int fd;
 };
 
+struct control {
+	struct listen_address address; /* len 0 = there is none */
+	int fd;
+};
+
 struct file {
 	const char *setting; /* "tls_key" */
 	uint32_t index;      /* in that list */
@@ -64,6 +69,7 @@ struct generation {
 	size_t nlisteners;
 	struct file files[MASTER_FILES];
 	size_t nfiles;
+	struct control controls[ROLES]; /* where restantectl asks */
 	struct process *processes;
 	size_t n;
 };
@@ -80,6 +86,7 @@ struct master {
 	int counts; /* memfd */
 	struct limits limits;
 	uint64_t columns;                /* of the table that are taken */
+	unsigned controls;               /* sockets for restantectl so far */
 	int inherited[MASTER_LISTENERS]; /* sockets from systemd; -1 = taken */
 	size_t ninherited;
 	unsigned char keys[MASTER_KEYS * MASTER_KEY];
@@ -150,6 +157,17 @@ void stop_prune(struct master *m);
 int resources_open(struct master *m, struct generation *g);
 /* The file of a Unix socket goes with the last generation that has it open. */
 void resources_close(struct master *m, struct generation *g);
+
+/* --- control.c: where restantectl asks --- */
+
+/* Makes the sockets of a generation; what cannot be made is logged and missing. */
+void control_open(struct master *m, struct generation *g);
+/* They are handed out, for good. */
+void control_close(struct generation *g);
+/* Nobody listens there any more: removes the files. */
+void control_remove(struct generation *g);
+/* Removes those that a master before this one has left. */
+void control_sweep(const struct master *m);
 
 /* --- tickets.c --- */
 

@@ -273,6 +273,15 @@ static int send_listeners(struct master *m, const struct generation *g, const st
 	return 0;
 }
 
+static int send_control(struct master *m, const struct generation *g, const struct process *p)
+{
+	if (g->controls[p->role].fd == -1)
+		return 0;
+	msg_start(&m->msg, MSG_CONTROL);
+	m->msg.fd = g->controls[p->role].fd;
+	return send_to(p, &m->msg);
+}
+
 static int send_files(struct master *m, const struct generation *g, const struct process *p)
 {
 	for (size_t i = 0; i < g->nfiles; i++) {
@@ -314,7 +323,7 @@ int process_start(struct master *m, struct generation *g, struct process *p)
 		return -1;
 	if (row->counts && send_counts(m, p) == -1)
 		return -1;
-	if (send_listeners(m, g, p) == -1)
+	if (send_listeners(m, g, p) == -1 || send_control(m, g, p) == -1)
 		return -1;
 	if (row->tls && (send_files(m, g, p) == -1 || tickets_send(m, p) == -1))
 		return -1;

@@ -25,13 +25,16 @@ static struct child *add(struct children *t, pid_t pid, const char *user, const 
 	return c;
 }
 
-void children_add(struct children *t, pid_t pid, const char *user, const char *ip, int counted)
+void children_add(struct children *t, pid_t pid, const struct child_session *s)
 {
-	struct child *c = add(t, pid, user, ip);
+	struct child *c = add(t, pid, s->user, s->ip);
 
-	c->counted = counted;
+	c->label = mem_strdup(s->label);
+	c->tls = mem_strdup(s->tls);
+	c->storage = s->storage;
+	c->counted = s->counted;
 	if (c->counted) {
-		c->key = limits_key_text(&t->limits, ip);
+		c->key = limits_key_text(&t->limits, s->ip);
 		(void)limits_take(&t->limits, c->key, 0, 0);
 	}
 }
@@ -59,13 +62,18 @@ static int is_over(pid_t pid)
 	       info.si_pid != 0;
 }
 
+int children_is_session(const struct child *c)
+{
+	return !is_delivery(c) && !is_over(c->pid);
+}
+
 size_t children_of(const struct children *t, const char *user)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < t->n; i++)
-		if (!is_delivery(&t->list[i]) && strcmp(t->list[i].user, user) == 0)
-			n += !is_over(t->list[i].pid);
+		if (strcmp(t->list[i].user, user) == 0)
+			n += (size_t)children_is_session(&t->list[i]);
 	return n;
 }
 
@@ -99,6 +107,8 @@ static void remove_at(struct children *t, size_t i)
 		limits_give(&t->limits, c->key);
 	free(c->user);
 	free(c->ip);
+	free(c->label);
+	free(c->tls);
 	t->list[i] = t->list[--t->n];
 }
 

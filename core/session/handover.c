@@ -91,6 +91,13 @@ static int has_too_many(struct spawner *s, const struct restante_user *u, const 
 
 static void start(struct spawner *s, const struct restante_user *u, struct client *c)
 {
+	const struct conf_plugin *storage = conf_user_storage(s->conf, u);
+	const struct child_session session = {.user = u->name,
+		.label = conf_user_str(s->conf, u, "label"),
+		.ip = c->ip,
+		.tls = c->tls,
+		.storage = storage != NULL ? storage->name + strlen("storage-") : "",
+		.counted = !c->relayed};
 	pid_t pid = fork();
 
 	if (pid == 0)
@@ -98,7 +105,7 @@ static void start(struct spawner *s, const struct restante_user *u, struct clien
 	if (pid == -1)
 		log_line(LOG_ERR, "user=%s gets no session: fork: %m", u->name);
 	else
-		children_add(&s->children, pid, u->name, c->ip, !c->relayed);
+		children_add(&s->children, pid, &session);
 }
 
 void handover(struct spawner *s)

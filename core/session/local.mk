@@ -5,6 +5,7 @@ restante_session_SOURCES = \
 	core/session/grants.c core/session/grants.h \
 	core/session/children.c core/session/children.h \
 	core/session/handover.c core/session/delivery.c core/session/child.c \
+	core/session/who.c \
 	core/session/session.h core/session/serve.c \
 	core/session/maildrop.c core/session/maildrop.h \
 	core/session/out.c core/session/out.h \

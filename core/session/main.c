@@ -20,7 +20,7 @@
 #include "sys/drop.h"
 #include "sys/filter.h"
 
-enum { TICK_MS = 10 * 1000, NOFILE = 4096, FDS = ROLE_PEERS + 2 };
+enum { TICK_MS = 10 * 1000, NOFILE = 4096, FIRST_PEER = 3, FDS = ROLE_PEERS + FIRST_PEER };
 
 /* --- start --- */
 
@@ -187,14 +187,15 @@ static void loop(struct spawner *s)
 	struct pollfd fds[FDS];
 
 	while (!is_over(s)) {
-		size_t n = 2 + s->start.npeers;
+		size_t n = FIRST_PEER + s->start.npeers;
 
 		fds[0] = (struct pollfd){.fd = s->start.master.fd, .events = POLLIN};
 		fds[1] = (struct pollfd){.fd = s->signals, .events = POLLIN};
+		fds[2] = (struct pollfd){.fd = s->query.fd, .events = POLLIN};
 		for (size_t i = 0; i < s->start.npeers; i++) {
 			const struct channel *c = &s->start.peers[i];
 
-			fds[2 + i] =
+			fds[FIRST_PEER + i] =
 				(struct pollfd){.fd = is_front(c) ? c->fd : -1, .events = POLLIN};
 		}
 		switch (poll(fds, n, TICK_MS)) {
@@ -213,9 +214,11 @@ static void loop(struct spawner *s)
 			from_master(s);
 		if (fds[1].revents != 0)
 			from_signals(s);
-		for (size_t i = 2; i < n; i++)
-			if (fds[i].revents != 0 && s->start.peers[i - 2].fd == fds[i].fd)
-				from_front(s, &s->start.peers[i - 2]);
+		if (fds[2].revents != 0)
+			query_work(&s->query);
+		for (size_t i = FIRST_PEER; i < n; i++)
+			if (fds[i].revents != 0 && s->start.peers[i - FIRST_PEER].fd == fds[i].fd)
+				from_front(s, &s->start.peers[i - FIRST_PEER]);
 	}
 }
 
@@ -226,6 +229,7 @@ int main(void)
 	role_begin(&s->start, ROLE_SESSION);
 	load(s);
 	watch_signals(s);
+	who_listen(s);
 	(void)drop_limits(NOFILE);
 	for (size_t i = 0; i < s->start.npeers; i++)
 		set_nonblocking(&s->start.peers[i]);

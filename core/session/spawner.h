@@ -9,6 +9,7 @@
 #include "session/grants.h"
 #include "session/session.h"
 #include "sys/filter.h"
+#include "sys/query.h"
 
 struct spawner {
 	struct role_start start; /* peers[]: fd -1 = gone */
@@ -18,7 +19,8 @@ struct spawner {
 	size_t nplugs;
 	struct grants grants;
 	struct children children;
-	int signals; /* signalfd: SIGCHLD */
+	int signals;        /* signalfd: SIGCHLD */
+	struct query query; /* of restantectl */
 	int draining;
 	struct msg msg;   /* the one being handled */
 	struct msg grant; /* the user record of the HANDOVER being handled */
@@ -29,6 +31,8 @@ struct spawner {
 void handover(struct spawner *);
 /* In the new process: becomes the user, enters the sandbox, serves; never returns. */
 _Noreturn void child_run(struct spawner *, const struct restante_user *, struct client *);
+/* Lets restantectl ask. */
+void who_listen(struct spawner *);
 /* Reads what auth has granted meanwhile. */
 void grants_read(struct spawner *);
 /* Uses up a ticket that auth has granted, as grants_take; the record is in s->grant. */

@@ -28,7 +28,7 @@
 
 enum group {
 	BASE = 1,     /* memory, time, waiting, descriptors that are open: everybody */
-	ACCEPT = 2,   /* take connections, make socket pairs */
+	ACCEPT = 2,   /* take connections, make socket pairs; nothing without a listening socket */
 	FILES = 4,    /* everything about files that the owner of a mailbox may do */
 	BECOME = 8,   /* fork, change ids, sandbox the child, see it end */
 	NETWORK = 16, /* RESTANTE_NEEDS_NETWORK */
@@ -43,9 +43,9 @@ static const struct {
 } profiles[FILTERS] = {
 	[FILTER_LOGIN] = {BASE | ACCEPT, 0},
 	[FILTER_LMTP] = {BASE | ACCEPT | MEMORY, 0},
-	[FILTER_AUTH] = {BASE, 0},
+	[FILTER_AUTH] = {BASE | ACCEPT, 0},
 	[FILTER_WORKER] = {BASE | FILES, NETWORK | RUN | THREADS | ROOT},
-	[FILTER_SPAWNER] = {BASE | FILES | BECOME, NETWORK | RUN | THREADS},
+	[FILTER_SPAWNER] = {BASE | ACCEPT | FILES | BECOME, NETWORK | RUN | THREADS},
 	[FILTER_SESSION] = {0, 0}, /* see build_session */
 };
 
@@ -84,7 +84,7 @@ static const struct {
 	       "recvmsg sendmsg recvfrom sendto recv send recvmmsg sendmmsg getsockopt "
 	       "setsockopt getsockname getpeername shutdown splice tee"},
 	{ACCEPT, "accept accept4"},
-	{ACCEPT | BECOME | NETWORK, "socketpair"},
+	{ACCEPT | NETWORK, "socketpair"},
 	/* files */
 	{FILES, "open openat openat2 creat stat stat64 lstat lstat64 access faccessat "
 		"faccessat2 readlink readlinkat getdents getdents64 getcwd chdir fchdir "

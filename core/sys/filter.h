@@ -10,7 +10,7 @@
 enum filter_profile {
 	FILTER_LOGIN,   /* sockets that it has; OpenSSL; no files */
 	FILTER_LMTP,    /* sockets that it has, memory files; no others */
-	FILTER_AUTH,    /* messages and timers; no files */
+	FILTER_AUTH,    /* messages, timers, the socket that it has; no files */
 	FILTER_WORKER,  /* files, as plugins need them */
 	FILTER_SPAWNER, /* what itself and all sessions need: messages, fork, uids, files; no
 			   socket, no exec */

@@ -131,7 +131,7 @@ static int set(int fd, int level, int option, int value)
 }
 
 /* A socket file that nobody listens at is left by a server that was killed. */
-static int is_stale(const struct listen_address *a)
+int listen_is_stale(const struct listen_address *a)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), stale;
 	struct stat st;
@@ -149,7 +149,7 @@ static int bind_unix(int fd, const struct listen_address *a)
 	mode_t before = umask(0177);
 	int result;
 
-	if (is_stale(a))
+	if (listen_is_stale(a))
 		listen_remove(a);
 	result = bind(fd, &a->addr.sa, a->len);
 	(void)umask(before);

@@ -32,6 +32,8 @@ int listen_parse_local(const char *text, struct listen_address *out, const char 
  * alone (mode 0600); one that nobody listens at any more is replaced. */
 int listen_open(const struct listen_address *, int backlog);
 
+/* Is it the file of a Unix socket that nobody listens at any more? */
+int listen_is_stale(const struct listen_address *);
 /* Removes the file of a Unix socket; of others nothing. */
 void listen_remove(const struct listen_address *);
 

@@ -7,5 +7,6 @@ core_sys_libsys_a_SOURCES = \
 	core/sys/listen.c core/sys/listen.h \
 	core/sys/notify.c core/sys/notify.h \
 	core/sys/pidfile.c core/sys/pidfile.h \
-	core/sys/program.c core/sys/program.h
+	core/sys/program.c core/sys/program.h \
+	core/sys/query.c core/sys/query.h
 core_sys_libsys_a_CPPFLAGS = $(AM_CPPFLAGS) $(SECCOMP_CFLAGS)

@@ -33,6 +33,11 @@ fuzz_msg_SOURCES = tests/fuzz/fuzz_msg.c $(FUZZ_MAIN)
 fuzz_msg_LDFLAGS = $(FUZZ_LINK)
 fuzz_msg_LDADD = core/ipc/libipc.a core/base/libbase.a
 
+FUZZ_TARGETS += fuzz-control
+fuzz_control_SOURCES = tests/fuzz/fuzz_control.c $(FUZZ_MAIN)
+fuzz_control_LDFLAGS = $(FUZZ_LINK)
+fuzz_control_LDADD = core/ipc/libipc.a core/base/libbase.a
+
 FUZZ_TARGETS += fuzz-lmtp
 fuzz_lmtp_SOURCES = tests/fuzz/fuzz_lmtp.c $(lmtp_sources) $(FUZZ_MAIN)
 fuzz_lmtp_LDFLAGS = $(FUZZ_LINK)

@@ -21,6 +21,7 @@ SYSTEM_TESTS = \
 	tests/system/test_limits.py \
 	tests/system/test_abuse.py \
 	tests/system/test_policy.py \
+	tests/system/test_control.py \
 	tests/system/test_server.py \
 	tests/system/test_master.py \
 	tests/system/test_privileges.py \

@@ -159,6 +159,12 @@ def quote(value):
     return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
+def proxy_header(ip):
+    """What a proxy sends before the octets of its client: the PROXY protocol, version 1."""
+    family, to = ("TCP6", "2001:db8::1") if ":" in ip else ("TCP4", "198.51.100.9")
+    return f"PROXY {family} {ip} {to} 50000 110\r\n".encode()
+
+
 def make_certificate(folder, stem, *names):
     """A self-signed certificate for the names. Returns the paths of certificate and key."""
     cert, key = folder / f"{stem}.pem", folder / f"{stem}.key"

@@ -137,6 +137,17 @@ def test_a_session_holds_no_channel_to_another_role(tree):
     assert not [i for i in inodes if kinds.get(i) == "0005"], "0005 is SOCK_SEQPACKET"
 
 
+def test_a_session_holds_no_socket_that_listens(tree):
+    """The one where restantectl asks is the spawner's."""
+    (p,) = tree["user"]
+    inodes = {t[8:-1] for t in descriptors(p).values() if t.startswith("socket:[")}
+    rows = [line.split() for line in open("/proc/net/unix").readlines()[1:]]
+    listening = {row[6] for row in rows if int(row[3], 16) & 0x10000}
+    assert not inodes & listening
+    (spawner,) = tree["session"]
+    assert {t[8:-1] for t in descriptors(spawner).values() if t.startswith("socket:[")} & listening
+
+
 @pytest.mark.parametrize(
     "role, never",
     [

@@ -37,7 +37,7 @@ static void put(
 	struct cache_key key;
 
 	cache_key(c, user, password, &key);
-	cache_put(c, &key, stamp, 3, "phone", now);
+	cache_put(c, &key, user, stamp, 3, "phone", now);
 }
 
 static const struct cached *get(
@@ -110,6 +110,21 @@ static void one_user_or_all_can_be_forgotten(void **state)
 	assert_null(get(&c, "anna", "two", 101));
 	assert_non_null(get(&c, "ben", "one", 101));
 	assert_int_equal(cache_flush(&c, NULL), 1);
+	free(c.rows.at);
+}
+
+/* A plugin may give the user another name than the client has written. */
+static void a_user_can_be_forgotten_by_the_name_of_his_record(void **state)
+{
+	struct cache c = new_cache(64);
+	struct cache_key key;
+
+	(void)state;
+	cache_key(&c, "Anna@EXAMPLE.org", "one", &key);
+	cache_put(&c, &key, "anna", 1, 3, "", 100);
+	assert_int_equal(cache_flush(&c, "ben"), 0);
+	assert_int_equal(cache_flush(&c, "anna"), 1);
+	assert_null(get(&c, "Anna@EXAMPLE.org", "one", 101));
 	free(c.rows.at);
 }
 
@@ -322,6 +337,48 @@ static void an_administrator_can_clear_an_address_or_a_user(void **state)
 	done(&p);
 }
 
+static const struct failures *row_of(
+	const struct penalties *p, enum penalty_kind kind, const char *address, const char *user)
+{
+	for (size_t i = 0; i < p->failures.n; i++) {
+		const struct failures *f = rows_at(&p->failures, i);
+
+		if (f->row.key != 0 && f->kind == kind && strcmp(f->address, address) == 0 &&
+			strcmp(f->user, user) == 0)
+			return f;
+	}
+	return NULL;
+}
+
+static void an_administrator_sees_what_a_row_is_about_and_until_when(void **state)
+{
+	struct penalties p = new_penalties();
+	const struct failures *f;
+	struct penalty look;
+
+	(void)state;
+	for (uint64_t i = 1; i <= 3; i++)
+		(void)failed(&p, "2001:db8:1:2::1", "anna", i, 1000);
+	f = row_of(&p, PENALTY_PAIR, "2001:db8:1:2::/64", "anna");
+	assert_non_null(f);
+	assert_true(penalties_look(f, 1000, &look));
+	assert_int_equal(look.level, 3);
+	assert_int_equal(look.wait_ms, 7 * BASE);
+	assert_int_equal(look.until, 1000 + 3 * 60000);
+	assert_int_equal(f->failed, 3);
+	assert_true(penalties_look(f, look.until - 1, &look));
+	assert_int_equal(look.level, 1);
+	assert_int_equal(look.wait_ms, 0);
+	assert_false(penalties_look(f, look.until, &look));
+	assert_non_null(row_of(&p, PENALTY_ADDRESS, "2001:db8:1:2::/64", ""));
+	assert_non_null(row_of(&p, PENALTY_NET, "2001:db8:1::/48", ""));
+	f = row_of(&p, PENALTY_USER, "", "anna");
+	assert_non_null(f);
+	assert_true(penalties_look(f, 1000, &look));
+	assert_int_equal(look.level, 0); /* four of them count as one */
+	done(&p);
+}
+
 static void without_a_delay_nothing_costs_anything(void **state)
 {
 	struct penalties p;
@@ -342,6 +399,7 @@ int main(void)
 		cmocka_unit_test(another_password_or_user_finds_nothing_and_throws_out_nothing),
 		cmocka_unit_test(a_full_cache_gives_up_what_was_used_longest_ago),
 		cmocka_unit_test(one_user_or_all_can_be_forgotten),
+		cmocka_unit_test(a_user_can_be_forgotten_by_the_name_of_his_record),
 		cmocka_unit_test(without_a_time_nothing_is_remembered),
 		cmocka_unit_test(each_failure_doubles_the_time_up_to_eight_times),
 		cmocka_unit_test(failures_at_one_time_wait_behind_each_other_and_then_are_refused),
@@ -352,6 +410,7 @@ int main(void)
 		cmocka_unit_test(a_user_under_attack_is_reached_from_a_new_address),
 		cmocka_unit_test(any_number_of_addresses_needs_no_more_room),
 		cmocka_unit_test(an_administrator_can_clear_an_address_or_a_user),
+		cmocka_unit_test(an_administrator_sees_what_a_row_is_about_and_until_when),
 		cmocka_unit_test(without_a_delay_nothing_costs_anything),
 	};
 

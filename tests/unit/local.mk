@@ -30,6 +30,13 @@ msg_test_SOURCES = tests/unit/msg_test.c
 msg_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 msg_test_LDADD = core/ipc/libipc.a core/base/libbase.a $(CMOCKA_LIBS)
 
+check_PROGRAMS += control_test
+TESTS += control_test
+control_test_SOURCES = tests/unit/control_test.c
+control_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+control_test_LDADD = core/ipc/libipc.a core/sys/libsys.a core/base/libbase.a $(SECCOMP_LIBS) \
+	$(CMOCKA_LIBS)
+
 check_PROGRAMS += passwd_scheme_test passwd_line_test passwd_file_test
 TESTS += passwd_scheme_test passwd_line_test passwd_file_test
 passwd_scheme_test_SOURCES = tests/unit/passwd_scheme_test.c $(passwd_scheme_sources)
