@@ -292,7 +292,8 @@ void client_unwatch(struct client *c)
 
 void client_settle(struct client *c)
 {
-	if (c->l->stopping && c->state == CLIENT_COMMAND) {
+	/* not while it becomes a session; but nobody waits for an answer, or for a delay to end */
+	if (c->l->stopping && c->state >= CLIENT_COMMAND && c->state <= CLIENT_DELAY) {
 		client_reply(c, REPLY_SHUTDOWN);
 		client_end(c, "shutdown");
 	}
