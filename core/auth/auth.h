@@ -20,9 +20,8 @@
 #include "ipc/role.h"
 #include "sys/query.h"
 
-#define REQUESTS_MAX 4096 /* exchanges at a time, from all login processes */
-#define QUEUE_MAX 1024    /* of them waiting for a worker */
-#define BUCKETS 1024      /* a power of two */
+#define QUEUE_MAX 1024 /* requests of strangers that wait for a worker */
+#define BUCKETS 1024   /* a power of two */
 #define IP_MAX 64
 
 enum request_state {
@@ -54,12 +53,14 @@ struct request {
 	unsigned char ticket[TICKET_LEN]; /* GRANTED */
 	struct request *next_in_bucket;
 	struct request *next, **link; /* of the queue */
+	size_t turn;                  /* there: how many of the same address were before it */
 };
 
 /* A login process; or LMTP, which asks for records and for nothing else. */
 struct login {
 	struct auth *auth;
 	struct channel c;
+	struct outbox answers; /* has the same channel */
 	struct event readable;
 	struct login *next;
 };
@@ -75,7 +76,8 @@ struct worker {
 struct pool {
 	struct worker *workers;
 	struct queue {
-		struct request *first, **last;
+		struct request *first;
+		size_t n;
 	} queues[2]; /* urgent ones, the others */
 	size_t queued;
 	struct event expire; /* runs while somebody waits */
@@ -90,6 +92,7 @@ struct auth {
 	struct conf *conf;
 	int64_t timeout_ms, step_ms; /* step_ms: see refuse.c */
 	int draining;
+	size_t max_requests; /* exchanges at a time, from all login processes */
 	uint32_t mechanisms; /* MECHANISM_BIT of each that login may ask for */
 	struct mech_mask mask;
 	struct memory memory;
@@ -101,6 +104,10 @@ struct auth {
 	uint32_t serial;
 	struct msg in, out;
 };
+
+/* main.c: sends auth->out, at once or when the process has read what was sent before. 0; -1: it
+ * never will. */
+int login_tell(struct login *);
 
 /* request.c: what came from a login process is in auth->in, of the types AUTH_*. */
 void request_start(struct login *);

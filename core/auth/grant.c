@@ -40,8 +40,7 @@ static void tell_login(struct request *r)
 	msg_put_u32(m, r->id);
 	msg_put_bytes(m, r->ticket, TICKET_LEN);
 	msg_put_str(m, r->x.user);
-	if (msg_send(&r->login->c, m) == -1)
-		log_line(LOG_ERR, "cannot reach login %u: %m", r->login->c.number);
+	(void)login_tell(r->login);
 	wipe(m->data, m->len);
 }
 

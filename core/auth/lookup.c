@@ -16,8 +16,7 @@ static void answer(struct login *l, uint32_t id, int result, const unsigned char
 	msg_put_u32(m, id);
 	msg_put_u32(m, (uint32_t)-result);
 	msg_put_bytes(m, ticket, result == RESTANTE_OK ? TICKET_LEN : 0);
-	if (msg_send(&l->c, m) == -1)
-		log_line(LOG_ERR, "cannot reach lmtp: %m");
+	(void)login_tell(l);
 }
 
 void lookup_start(struct login *l)

@@ -3,6 +3,7 @@
  * opens no file, speaks to no network and runs nobody else's code. */
 #include "auth/auth.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -16,7 +17,13 @@
 #include "sys/drop.h"
 #include "sys/filter.h"
 
-enum { NOFILE = 1024, STEP_MIN_MS = 50, STEP_MAX_MS = 500 }; /* see refuse.c */
+enum {
+	NOFILE = 1024,
+	STEP_MIN_MS = 50, /* see refuse.c */
+	STEP_MAX_MS = 500,
+	REQUESTS_MORE = 4096, /* beside one for each connection */
+	REQUESTS_MANY = 65536 /* where connections have no limit */
+};
 
 /* --- login processes --- */
 
@@ -37,7 +44,7 @@ static void lost_login(struct login *l)
 		p = &(*p)->next;
 	*p = l->next;
 	event_del(&l->readable);
-	close(l->c.fd);
+	outbox_close(&l->answers);
 	free(l);
 	if (a->draining && a->logins == NULL)
 		event_base_loopbreak(a->base);
@@ -63,6 +70,15 @@ static void from_login(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
+int login_tell(struct login *l)
+{
+	if (outbox_send(&l->answers, &l->auth->out, NULL) != -1)
+		return 0;
+	if (errno != EPIPE) /* it has just ended: lost_login comes next */
+		log_line(LOG_ERR, "cannot reach %s %u: %m", role_name(l->c.peer), l->c.number);
+	return -1;
+}
+
 /* --- peers --- */
 
 static void add_login(struct auth *a, const struct channel *c)
@@ -73,6 +89,8 @@ static void add_login(struct auth *a, const struct channel *c)
 	l->c = *c;
 	l->next = a->logins;
 	a->logins = l;
+	outbox_init(&l->answers, NULL);
+	outbox_connect(&l->answers, a->base, c);
 	event_assign(&l->readable, a->base, c->fd, EV_READ | EV_PERSIST, from_login, l);
 	event_add(&l->readable, NULL);
 }
@@ -150,7 +168,7 @@ static void configure_mechanisms(struct auth *a)
 
 static void configure(struct auth *a)
 {
-	int64_t delay_ms;
+	int64_t delay_ms, connections;
 
 	if (conf_from_fd(a->start.config, &a->conf) == -1)
 		role_fail(&a->start, "the configuration cannot be read");
@@ -160,6 +178,10 @@ static void configure(struct auth *a)
 	a->step_ms = delay_ms < STEP_MIN_MS   ? STEP_MIN_MS
 		     : delay_ms > STEP_MAX_MS ? STEP_MAX_MS
 					      : delay_ms;
+	/* A client has one exchange at a time, and may sit in it: no number of them keeps others
+	 * out. */
+	connections = conf_num(a->conf, "max_connections");
+	a->max_requests = connections > 0 ? (size_t)connections + REQUESTS_MORE : REQUESTS_MANY;
 	configure_mechanisms(a);
 	if (memory_init(&a->memory, a->conf) == -1)
 		role_fail(&a->start, "expected an OpenSSL that has BLAKE2");

@@ -50,17 +50,25 @@ static void ask_cache(struct request *r)
 		r->x.what = VERIFY_LOOKUP;
 }
 
+int memory_refuses(struct request *r)
+{
+	int log;
+
+	if (r->lookup ||
+		!penalties_refuse(&r->auth->memory.penalties, &r->memory.attempt, clock_ms(), &log))
+		return 0;
+	r->silent = !log;
+	refuse(r, RESTANTE_FULL, "penalty");
+	return 1;
+}
+
 void memory_ask(struct request *r)
 {
 	struct remembered *m = &r->memory;
-	int log;
 
 	begin(r);
-	if (penalties_refuse(&r->auth->memory.penalties, &m->attempt, clock_ms(), &log)) {
-		r->silent = !log;
-		refuse(r, RESTANTE_FULL, "penalty");
+	if (memory_refuses(r))
 		return;
-	}
 	ask_cache(r);
 	r->urgent = m->cached || m->attempt.known;
 	pool_ask(r);

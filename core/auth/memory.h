@@ -31,6 +31,9 @@ int memory_init(struct memory *, const struct conf *);
 /* The mechanism wants something to be asked about the user: asks a worker; or less than was wanted,
  * where the cache knows the rest; or refuses, where the address has too much to pay. */
 void memory_ask(struct request *);
+/* Its address has too much to pay: refuses it. Asked again when its turn with a worker has come,
+ * for what others of the address have cost meanwhile. */
+int memory_refuses(struct request *);
 /* A worker has answered with the user's record. 1: it is good; *user may be completed, with attrs
  * in room. 0: it was the cache that was wrong, and the worker was asked again. */
 int memory_answered(struct request *, int result, uint32_t backend, struct restante_user *user,

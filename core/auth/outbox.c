@@ -112,3 +112,12 @@ void outbox_disown(struct outbox *b, const struct request *r)
 		if (p->request == r)
 			p->request = NULL;
 }
+
+void outbox_close(struct outbox *b)
+{
+	event_del(&b->writable);
+	close(b->c.fd);
+	b->c.fd = -1;
+	while (b->first != NULL)
+		(void)drop_first(b);
+}

@@ -1,6 +1,6 @@
 /* Messages to a peer that reads more slowly than auth writes: in a burst of logins the session
- * spawner forks while auth goes on. What does not fit into the socket waits here, in order, until
- * it does. Nothing blocks. */
+ * spawner forks while auth goes on, and a login process does handshakes. What does not fit into the
+ * socket waits here, in order, until it does. Nothing blocks. */
 #ifndef AUTH_OUTBOX_H
 #define AUTH_OUTBOX_H
 
@@ -15,7 +15,8 @@ struct outbox {
 	struct channel c; /* fd -1: there is no peer */
 	struct event writable;
 	struct parcel *first, **last;
-	/* Called for each message that was sent with a request, and when the peer has gone: -1. */
+	/* Called for each message that was sent with a request, and when the peer has gone: -1.
+	 * NULL where none is sent with one. */
 	void (*done)(struct request *, int result);
 };
 
@@ -27,5 +28,7 @@ void outbox_connect(struct outbox *, struct event_base *, const struct channel *
 int outbox_send(struct outbox *, const struct msg *, struct request *);
 /* The request has no more interest: its message is still sent, done is not called. */
 void outbox_disown(struct outbox *, const struct request *);
+/* Closes the channel; what waits is dropped, done is not called. */
+void outbox_close(struct outbox *);
 
 #endif

@@ -3,7 +3,9 @@
  * here, bounded in number and time.
  *
  * Who is known, or asks for no more than a record, does not wait behind strangers' guesses: such
- * requests have a queue of their own, and the last idle worker is for them.
+ * requests have a queue of their own, and the last idle worker is for them. Within a queue
+ * addresses take turns: who comes with one request waits for one of each of the others, however
+ * many these have brought.
  *
  * A worker that dies (its deadline kills it) takes its request with it: TEMP. The master starts
  * another and sends its channel. */
@@ -67,16 +69,36 @@ static struct queue *queue_of(struct request *r)
 	return &r->auth->pool.queues[r->urgent || r->lookup ? 0 : 1];
 }
 
+static uint64_t address_of(const struct request *r)
+{
+	return r->memory.attempt.key[PENALTY_ADDRESS];
+}
+
+/* Its turn comes with the first, second, ... of the other addresses. Those of LMTP have none. */
+static struct request **find_turn(struct queue *q, struct request *r)
+{
+	struct request **at = &q->first;
+
+	r->turn = 0;
+	for (const struct request *o = q->first; o != NULL && address_of(r) != 0; o = o->next)
+		r->turn += address_of(o) == address_of(r);
+	while (*at != NULL && (*at)->turn <= r->turn)
+		at = &(*at)->next;
+	return at;
+}
+
 static void enqueue(struct pool *p, struct request *r)
 {
 	struct queue *q = queue_of(r);
 
 	r->state = QUEUED;
 	r->queued = clock_ms();
-	r->next = NULL;
-	r->link = q->last;
-	*q->last = r;
-	q->last = &r->next;
+	r->link = find_turn(q, r);
+	r->next = *r->link;
+	*r->link = r;
+	if (r->next != NULL)
+		r->next->link = &r->next;
+	q->n++;
 	if (p->queued++ == 0)
 		watch_queue(p);
 }
@@ -88,21 +110,26 @@ void pool_leave(struct request *r)
 	*r->link = r->next;
 	if (r->next != NULL)
 		r->next->link = r->link;
-	else
-		queue_of(r)->last = r->link;
 	r->state = WITH_CLIENT;
+	queue_of(r)->n--;
 	if (--p->queued == 0)
 		watch_queue(p);
 }
 
-/* They were queued in order, so the oldest is the first. */
+static void give_up(struct request *r)
+{
+	pool_leave(r);
+	refuse(r, RESTANTE_TEMP, "busy");
+}
+
 static void expire_queue(struct auth *a, const struct queue *q, int64_t now)
 {
-	while (q->first != NULL && q->first->queued + a->timeout_ms <= now) {
-		struct request *r = q->first;
+	struct request *next;
 
-		pool_leave(r);
-		refuse(r, RESTANTE_TEMP, "busy");
+	for (struct request *r = q->first; r != NULL; r = next) {
+		next = r->next;
+		if (r->queued + a->timeout_ms <= now)
+			give_up(r);
 	}
 }
 
@@ -134,31 +161,47 @@ static struct worker *find_idle(const struct pool *p, int urgent)
 	return urgent || idle > 1 || all == 1 ? found : NULL;
 }
 
+static struct request *last_of(const struct queue *q)
+{
+	struct request *r = q->first;
+
+	while (r->next != NULL)
+		r = r->next;
+	return r;
+}
+
 void pool_ask(struct request *r)
 {
 	struct pool *p = &r->auth->pool;
 	struct worker *w = find_idle(p, r->urgent || r->lookup);
 
-	if (w != NULL)
+	if (w != NULL) {
 		give(w, r);
-	else if (p->queued < (r->urgent || r->lookup ? REQUESTS_MAX : QUEUE_MAX))
-		enqueue(p, r);
-	else
-		refuse(r, RESTANTE_TEMP, "busy");
+		return;
+	}
+	enqueue(p, r);
+	/* Whose turn would be last goes: it is of the address that has brought most. */
+	if (p->queues[1].n > QUEUE_MAX)
+		give_up(last_of(&p->queues[1]));
 }
 
 /* Somebody has become idle. */
 static void next(struct pool *p)
 {
 	for (int i = 0; i < 2; i++) {
-		struct request *r = p->queues[i].first;
-		struct worker *w = r != NULL ? find_idle(p, i == 0) : NULL;
+		struct request *r;
 
-		if (w == NULL)
-			continue;
-		pool_leave(r);
-		give(w, r);
-		return;
+		while ((r = p->queues[i].first) != NULL) {
+			struct worker *w = find_idle(p, i == 0);
+
+			if (w == NULL)
+				break;
+			pool_leave(r);
+			if (memory_refuses(r))
+				continue;
+			give(w, r);
+			return;
+		}
 	}
 }
 
@@ -238,7 +281,5 @@ void pool_add(struct auth *a, const struct channel *c)
 
 void pool_init(struct auth *a)
 {
-	for (int i = 0; i < 2; i++)
-		a->pool.queues[i].last = &a->pool.queues[i].first;
 	event_assign(&a->pool.expire, a->base, -1, 0, expire, a);
 }

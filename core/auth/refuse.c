@@ -54,8 +54,7 @@ static void send_failure(struct request *r, int result, uint64_t when)
 	msg_put_u32(m, (uint32_t)-result);
 	msg_put_u64(m, when);
 	msg_put_str(m, r->x.user);
-	if (msg_send(&r->login->c, m) == -1)
-		log_line(LOG_ERR, "cannot reach login %u: %m", r->login->c.number);
+	(void)login_tell(r->login);
 	request_free(r);
 }
 

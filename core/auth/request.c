@@ -43,7 +43,7 @@ static struct request *new_request(struct login *l, uint32_t id)
 
 struct request *request_new(struct login *l, uint32_t id)
 {
-	if (find(l, id) != NULL || l->auth->nrequests == REQUESTS_MAX)
+	if (find(l, id) != NULL || l->auth->nrequests >= l->auth->max_requests)
 		return NULL;
 	return new_request(l, id);
 }
@@ -81,10 +81,8 @@ static void send_challenge(struct request *r)
 	msg_start(m, MSG_AUTH_CONTINUE);
 	msg_put_u32(m, r->id);
 	msg_put_bytes(m, r->x.challenge.p, r->x.challenge.len);
-	if (msg_send(&r->login->c, m) == -1) {
-		log_line(LOG_ERR, "cannot reach login %u: %m", r->login->c.number);
+	if (login_tell(r->login) == -1)
 		request_free(r);
-	}
 }
 
 static void step(struct request *r, const char *in, size_t n)
@@ -126,7 +124,7 @@ static void fail_at_once(struct login *l, uint32_t id)
 	msg_put_u32(m, -RESTANTE_TEMP);
 	msg_put_u64(m, 0);
 	msg_put_str(m, "");
-	(void)msg_send(&l->c, m);
+	(void)login_tell(l);
 }
 
 static void get_binding(struct msg *m, unsigned char *to, size_t max, size_t *len)
@@ -169,7 +167,7 @@ void request_start(struct login *l)
 	get_client(l, &client);
 	if (!msg_end(m))
 		return;
-	if (!acceptable(l, id, name, mech) || l->auth->nrequests == REQUESTS_MAX) {
+	if (!acceptable(l, id, name, mech) || l->auth->nrequests >= l->auth->max_requests) {
 		fail_at_once(l, id);
 		return;
 	}

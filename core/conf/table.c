@@ -116,7 +116,7 @@ const struct conf_row conf_table[] = {
 		SESSION | LMTP},
 	{{"max_connections", RESTANTE_INT, 0, "2000",
 		 "clients at a time, logged in or not; 0 = no limit", "0..1000000"},
-		MASTER | LOGIN},
+		MASTER | LOGIN | AUTH},
 	{{"max_connections_per_address", RESTANTE_INT, 0, "50",
 		 "the same for one IPv4 address or IPv6 /64; 0 = no limit", "0..1000000"},
 		LOGIN},

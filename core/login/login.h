@@ -48,9 +48,8 @@ enum {
 	TEXT_MAX = 8192,           /* replies that are gathered before they are written */
 	RELAY_CHUNK = 64 * 1024,   /* what is taken from a session at a time */
 	PROXY_WAIT = 5,            /* seconds that a proxy has for its header */
-	MAX_ERRORS = 20,     /* commands that make no sense, before the connection is closed */
-	MAX_IN_FLIGHT = 128, /* questions to auth under way; more wait here */
-	LINGER_MS = 5000,    /* for a client to take the last words before it is closed */
+	MAX_ERRORS = 20,  /* commands that make no sense, before the connection is closed */
+	LINGER_MS = 5000, /* for a client to take the last words before it is closed */
 	EXCHANGE_BUCKETS = 256,
 	ADDRESS_TEXT = 46,
 	TIMESTAMP_MAX = 320,
@@ -88,11 +87,11 @@ struct peer {
 	struct channel channel;
 	struct event readable, writable;
 	struct held_list held;
-	uint32_t in_flight;     /* questions that it has not answered */
-	uint32_t max_in_flight; /* 0 = it answers none */
+	uint32_t in_flight; /* questions that it has not answered */
+	bool answers;       /* auth does, the spawner does not */
 };
 
-void peer_init(struct peer *, struct login *, uint32_t max_in_flight);
+void peer_init(struct peer *, struct login *, bool answers);
 /* Takes the channel of a peer that was started (again). */
 void peer_connect(struct peer *, const struct channel *);
 /* Sends l->send, and wipes it: it may hold a password. 1: sent; 0: it waits and will be sent, in
@@ -102,7 +101,7 @@ int peer_send(struct peer *, struct client *);
 bool peer_holds(const struct client *, enum msg_type);
 /* The client wants nothing more from the peer. */
 void peer_forget(struct peer *, struct client *);
-/* An answer about the client has come: the next question may be asked. */
+/* An answer about the client has come. */
 void peer_answered(struct peer *, struct client *);
 
 /* --- a connection before login --- */
@@ -147,8 +146,8 @@ struct client {
 	char front_version[16]; /* of that TLS; "" = not told */
 	char *header;           /* CLIENT_PROXY: what has come of it; NULL = nothing */
 	size_t nheader;
-	uint64_t serial;                     /* makes its APOP timestamp unique */
-	uint64_t limit;                      /* key of its address in the limits */
+	uint64_t serial;         /* makes its APOP timestamp unique */
+	uint64_t limit;          /* key of its address in the limits */
 	int64_t began, deadline; /* clock_ms */
 	int64_t delay_over;      /* clock_us */
 	LIST_ENTRY(client) exchange;

@@ -87,8 +87,8 @@ static void prepare(struct login *l, const struct role_start *start)
 		getrandom(&l->started, sizeof(l->started), 0) != (ssize_t)sizeof(l->started))
 		role_fail(start, "cannot prepare the event loop: %m");
 	l->login_timeout = event_base_init_common_timeout(l->base, &l->settings.login_timeout);
-	peer_init(&l->auth, l, MAX_IN_FLIGHT);
-	peer_init(&l->session, l, 0);
+	peer_init(&l->auth, l, true);
+	peer_init(&l->session, l, false);
 }
 
 static void confine(const struct login *l, const struct role_start *start)

@@ -1,8 +1,8 @@
 /* peers - messages to auth and to the session spawner.
  *
  * A message goes out at once where it can. It waits in the peer's queue while the peer is being
- * restarted, while its socket is full, and while it owes as many answers as it is allowed to: a
- * storm of logins becomes a queue here and not a flood there. login_timeout bounds the wait. */
+ * restarted and while its socket is full; login_timeout bounds the wait. A storm of logins queues
+ * in auth, which knows who need not wait behind strangers. */
 #define _GNU_SOURCE
 #include "login/login.h"
 
@@ -24,9 +24,9 @@ struct held {
 	unsigned char data[];
 };
 
-void peer_init(struct peer *p, struct login *l, uint32_t max_in_flight)
+void peer_init(struct peer *p, struct login *l, bool answers)
 {
-	*p = (struct peer){.l = l, .max_in_flight = max_in_flight};
+	*p = (struct peer){.l = l, .answers = answers};
 	p->channel.fd = -1;
 	TAILQ_INIT(&p->held);
 }
@@ -53,16 +53,11 @@ static void hold(struct peer *p, struct client *c, const struct msg *m)
 	c->held = h;
 }
 
-static bool may_send(const struct peer *p)
-{
-	return p->channel.fd != -1 && (p->max_in_flight == 0 || p->in_flight < p->max_in_flight);
-}
-
 /* 1: sent; 0: the peer cannot take it now; -1: it never will. */
 static int transmit(struct peer *p, struct client *c, const struct msg *m)
 {
 	if (msg_send(&p->channel, m) == 0) {
-		if (p->max_in_flight > 0) {
+		if (p->answers) {
 			p->in_flight++;
 			c->in_flight = true;
 		}
@@ -91,7 +86,7 @@ int peer_send(struct peer *p, struct client *c)
 
 	if (m->bad)
 		sent = -1;
-	else if (TAILQ_EMPTY(&p->held) && may_send(p))
+	else if (TAILQ_EMPTY(&p->held) && p->channel.fd != -1)
 		sent = transmit(p, c, m);
 	if (sent == 0)
 		hold(p, c, m);
@@ -116,7 +111,7 @@ static void pump(struct peer *p)
 	struct msg *m = &p->l->send;
 	struct held *h;
 
-	while ((h = TAILQ_FIRST(&p->held)) != NULL && may_send(p)) {
+	while ((h = TAILQ_FIRST(&p->held)) != NULL && p->channel.fd != -1) {
 		struct client *c = h->client;
 		int sent;
 
@@ -140,9 +135,6 @@ void peer_answered(struct peer *p, struct client *c)
 		return;
 	c->in_flight = false;
 	p->in_flight--;
-	/* not now: in the middle of one client's turn none of another may begin */
-	if (!TAILQ_EMPTY(&p->held) && p->channel.fd != -1)
-		event_active(&p->writable, EV_WRITE, 1);
 }
 
 bool peer_holds(const struct client *c, enum msg_type type)
