@@ -31,3 +31,10 @@ EXTRA_DIST += tests/bench/mbox.py
 bench-mbox: all restante-load
 	python3 $(srcdir)/tests/bench/mbox.py --tools $(builddir) $(BENCH)
 .PHONY: bench-mbox
+
+# What a user notices of 500 wrong logins a second; flags: make attack ATTACK="--seconds 5".
+EXTRA_DIST += tests/bench/attack.py
+attack: all
+	RESTANTE_SOURCE=$(abs_top_srcdir) RESTANTE_BUILD=$(abs_top_builddir) \
+		python3 $(srcdir)/tests/bench/attack.py $(ATTACK)
+.PHONY: attack

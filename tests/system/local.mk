@@ -20,6 +20,7 @@ SYSTEM_TESTS = \
 	tests/system/test_tls.py \
 	tests/system/test_limits.py \
 	tests/system/test_abuse.py \
+	tests/system/test_attack.py \
 	tests/system/test_policy.py \
 	tests/system/test_control.py \
 	tests/system/test_server.py \
