@@ -13,6 +13,7 @@ SYSTEM_TESTS = \
 	tests/system/test_archive.py \
 	tests/system/test_deliver.py \
 	tests/system/test_plugin_calls.py \
+	tests/system/test_mta.py \
 	tests/system/test_login.py \
 	tests/system/test_sasl.py \
 	tests/system/test_pam.py \
@@ -33,7 +34,7 @@ SYSTEM_TESTS = \
 
 PY_LOG_COMPILER = $(PYTEST) $(top_srcdir)/tests/system/tap.py
 EXTRA_DIST += $(SYSTEM_TESTS) tests/samples \
-	tests/system/tap.py tests/system/conftest.py tests/system/restante.py tests/system/archive_reader.py tests/system/mta.py
+	tests/system/tap.py tests/system/conftest.py tests/system/restante.py tests/system/archive_reader.py tests/system/mta.py tests/system/relay.py
 if SHARED # what test_plugin_calls.py configures
 check_LTLIBRARIES += storage-telling.la
 storage_telling_la_SOURCES = tests/abi/storage_telling.c

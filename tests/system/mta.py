@@ -53,6 +53,7 @@ error unix - - n - - error
 retry unix - - n - - error
 local unix - n n - 10 local
 lmtp unix - - y - - lmtp
+verify unix - - n - 1 verify
 anvil unix - - n - 1 anvil
 postlog unix-dgram n - n - 1 postlogd
 """
@@ -65,9 +66,13 @@ exim_user = root
 exim_group = root
 never_users = root
 keep_environment =
+return_path_remove = false
+delivery_date_remove = false
+envelope_to_remove = false
 begin routers
 local:
   driver = accept
+  {router}
   transport = {transport}
 begin transports
 {transports}
@@ -111,14 +116,14 @@ class Postfix:
 
 
 class Exim:
-    """All mail goes to one transport; transports: their text. main: lines before the routers."""
+    """All mail goes to one transport; transports: their text. router: a line for its router."""
 
-    def __init__(self, folder, transport, transports, main=""):
+    def __init__(self, folder, transport, transports, router=""):
         self.folder = folder
         folder.mkdir()
         self.conf = folder.with_suffix(".conf")
-        text = EXIM_CONF.format(exim=EXIM, folder=folder, transport=transport, transports=transports)
-        self.conf.write_text(main + text)
+        text = EXIM_CONF.format(exim=EXIM, folder=folder, transport=transport, transports=transports, router=router)
+        self.conf.write_text(text)
         self.before = self.namespace(folder)
 
     def namespace(self, folder):
@@ -134,6 +139,9 @@ class Exim:
     def deliver(self, message, *recipients, sender="b@test.example"):
         command = [*self.before, EXIM, "-i", "-C", self.conf, "-odi", "-f", sender, *recipients]
         subprocess.run(command, input=message, check=True, capture_output=True, timeout=60)
+
+    def idle(self):
+        return not list((self.folder / "input").glob("*"))
 
     def stop(self):
         pass

@@ -14,7 +14,8 @@ import subprocess
 import threading
 
 import pytest
-from restante import ROOT, client_context, corpus, unstuff, wire
+from relay import Relay
+from restante import ROOT, client_context, corpus, wire
 
 MESSAGES = corpus()
 
@@ -31,57 +32,6 @@ def run(words):
     done = subprocess.run(words, capture_output=True, text=True, errors="replace", timeout=120, **as_nobody)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     return done
-
-
-class Relay:
-    """Stands between a client and the server and keeps what both said."""
-
-    def __init__(self, port):
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port, self.said, self.heard = self.listener.getsockname()[1], b"", b""
-        self.thread = threading.Thread(target=self.serve, args=(port,))
-        self.thread.start()
-
-    def serve(self, port):
-        client, _ = self.listener.accept()
-        server = socket.create_connection(("127.0.0.1", port))
-        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        back = threading.Thread(target=self.pump, args=(server, client, "heard"))
-        back.start()
-        self.pump(client, server, "said")
-        back.join()
-        for s in (client, server, self.listener):
-            s.close()
-
-    def pump(self, source, target, name):
-        pieces = []
-        while piece := source.recv(65536):
-            pieces.append(piece)
-            target.sendall(piece)
-        setattr(self, name, b"".join(pieces))
-        try:
-            target.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass
-
-    def messages(self):
-        """{number: message} of the answers to RETR, and to TOP for all lines."""
-        self.thread.join(30)
-        found, at = {}, self.heard.index(b"\r\n") + 2
-        for command in self.said.split(b"\r\n"):
-            words = command.upper().split()
-            if not words:
-                continue
-            end = self.heard.index(b"\r\n", at) + 2
-            ok = self.heard.startswith(b"+OK", at)
-            at = end
-            lists = words[0] in (b"RETR", b"TOP", b"CAPA") or words[0] in (b"LIST", b"UIDL", b"AUTH") and len(words) == 1
-            if ok and lists:
-                end = at if self.heard.startswith(b".\r\n", at) else self.heard.index(b"\r\n.\r\n", at) + 2
-                if words[0] in (b"RETR", b"TOP"):
-                    found[int(words[1])] = unstuff(self.heard[at:end])
-                at = end + 3
-        return found
 
 
 class Lmtp:
