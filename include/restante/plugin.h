@@ -254,8 +254,9 @@ struct restante_storage {
 	uint32_t size, flags; /* flags: 0 */
 	/* [sess, dlv, mnt] Opens the user's mailbox; one that is not there yet is empty. SESSION holds it
 	 * against other sessions until close() (BUSY after the plugin's own bounded wait) or until its
-	 * process ends in whatever way; DELIVER and MAINTAIN do not wait for sessions. On OK *st is
-	 * the handle. On error nothing is held and close() is not called. */
+	 * process ends in whatever way; a storage that never removes anything need not. DELIVER and
+	 * MAINTAIN do not wait for sessions. On OK *st is the handle. On error nothing is held and
+	 * close() is not called. */
 	int (*open)(const struct restante_host *, const struct restante_user *, uint32_t mode, void **st);
 	/* [sess, dlv, mnt] Ends the handle: called once after each open() that returned OK, with no body
 	 * and no put open. Never deletes a message: a dropped connection loses nothing. */
@@ -288,9 +289,8 @@ struct restante_storage {
 	int (*maintain)(void *st, uint32_t tasks);
 	/* [sess] Keeps alive what would lapse of itself, a lease or a connection: about once a minute
 	 * while the session waits for its client, more often where idle_timeout is short; never with a
-	 * body open.
-	 * An error says that the mailbox is not held any more: the session ends and deletes nothing.
-	 * May be NULL. */
+	 * body open. An error says that the mailbox is not held any more: the session ends and deletes
+	 * nothing. May be NULL. */
 	int (*keep)(void *st);
 };
 
@@ -386,10 +386,12 @@ struct restante_plugin {
 #endif
 
 /* RESTANTE_PLUGIN(storage_maildir) = { ... };  The name is the file's with _ for -, the form that
- * libltdl wants, so that the same source links statically. */
-#define RESTANTE_PLUGIN(mod)                                                          \
-	RESTANTE_LINKAGE const struct restante_plugin mod##_LTX_restante_plugin_v1;   \
-	__attribute__((visibility("default"))) const struct restante_plugin mod##_LTX_restante_plugin_v1
+ * libltdl wants, so that the same source links statically. The one symbol that a plugin exports,
+ * also where -fvisibility=hidden hides all others. */
+#define RESTANTE_PLUGIN(mod)                                                                            \
+	RESTANTE_LINKAGE __attribute__((visibility("default"))) const struct restante_plugin            \
+		mod##_LTX_restante_plugin_v1;                                                           \
+	const struct restante_plugin mod##_LTX_restante_plugin_v1
 
 #ifdef __cplusplus
 }
