@@ -58,7 +58,7 @@ static int add(void *arg, const struct restante_message *m)
 	return 0;
 }
 
-static void forget_list(struct box *b)
+void box_forget(struct box *b)
 {
 	for (size_t i = 0; i < b->n; i++)
 		free(b->list[i].uid);
@@ -69,7 +69,7 @@ static void forget_list(struct box *b)
 
 int box_try_list(struct box *b)
 {
-	forget_list(b);
+	box_forget(b);
 	return legal("list", b->s->list(b->st, add, b),
 		R(RESTANTE_OK) | R(RESTANTE_TEMP) | R(RESTANTE_PERM) | R(RESTANTE_BUSY));
 }
@@ -92,7 +92,7 @@ void box_close(struct box *b)
 {
 	b->s->close(b->st);
 	kit_host_close(&b->host);
-	forget_list(b);
+	box_forget(b);
 }
 
 static int read_range(const struct restante_body *body, struct buf *out)
@@ -105,6 +105,8 @@ static int read_range(const struct restante_body *body, struct buf *out)
 
 		if (n == -1 && errno == EINTR)
 			continue;
+		if (n == -1 && errno == EIO)
+			return RESTANTE_TEMP; /* the case's own doing */
 		if (n <= 0)
 			fail("body: the descriptor has %llu octets less than it says: %s",
 				(unsigned long long)left, n == 0 ? "end of file" : strerror(errno));

@@ -418,6 +418,12 @@ static void visit(struct kit *k)
 	desk_close(&d);
 }
 
+static void asks(struct kit *k)
+{
+	k->strict = true;
+	visit(k);
+}
+
 static void leaks(struct kit *k)
 {
 	size_t before;
@@ -463,6 +469,8 @@ const struct kit_case auth_cases[] = {
 		AUTH | NEED_TOKENS | NEED_TOKEN, 30, good_token},
 	{"auth-time", "time does not tell who exists", KNOWS, 60, timing},
 	{"auth-late", "calls that come when the time is over", AUTH, 60, no_time},
+	{"auth-host", "it asks for settings that it has, by their type, and logs as syslog does",
+		AUTH, 30, asks},
 	{"auth-leaks", "close() gives everything back", AUTH, 120, leaks},
 	{NULL, NULL, 0, 0, NULL},
 };

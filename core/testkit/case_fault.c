@@ -1,5 +1,4 @@
 /* case_fault - trouble, time, the sandbox, and what a plugin leaves behind in its process. */
-#define _GNU_SOURCE
 #include "testkit/kit.h"
 
 #include <errno.h>
@@ -74,6 +73,12 @@ static void children(struct kit *k)
 	for (int i = 0; i < 5; i++)
 		live(k);
 	watch_children(k);
+}
+
+static void asks(struct kit *k)
+{
+	k->strict = true;
+	live(k);
 }
 
 /* --- trouble --- */
@@ -222,6 +227,8 @@ static void sandbox(struct kit *k)
 }
 
 const struct kit_case fault_cases[] = {
+	{"host", "it asks for settings that it has, by their type, and logs as syslog does",
+		NEED_STORAGE, 30, asks},
 	{"sandbox", "it keeps to what its settings and needs declare", NEED_STORAGE, 30, sandbox},
 	{"no-files", "a process that may open no more files", NEED_STORAGE, 60, no_descriptors},
 	{"no-room", "a disk that is full", NEED_STORAGE | NEED_PUT, 60, no_room},

@@ -323,6 +323,7 @@ static void later(struct kit *k)
 	}
 	b.s->close(b.st);
 	kit_host_close(&h);
+	box_forget(&b);
 }
 
 /* What the core passes to a call dies when the call returns. */

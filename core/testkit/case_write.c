@@ -198,6 +198,35 @@ static void removal(struct kit *k)
 	box_close(&b);
 }
 
+/* RESTANTE_MAINTAIN: everything on one handle, as a conversion does. */
+static void mixed(struct kit *k)
+{
+	struct restante_put p = {.size = sizeof(p), .sender = ""};
+	struct buf m = {0};
+	struct box b;
+
+	need_empty(k);
+	for (size_t i = 0; i < 4; i++)
+		deliver_number(k, i);
+	box_open(&b, k, RESTANTE_MAINTAIN);
+	box_list(&b);
+	if (b.n != 4 || number_of(&b, 2) != 2)
+		fail("4 messages were delivered, %zu are there", b.n);
+	numbered(4, &m);
+	if (box_put(&b, &p, &m, 1) != RESTANTE_OK)
+		fail("a delivery fails");
+	if (legal("remove", b.s->remove(b.st, &b.list[1].key, 1), PUT_RESULTS) != RESTANTE_OK)
+		fail("a message cannot be removed");
+	if (number_of(&b, 3) != 3)
+		fail("after a delivery and a deletion a message is another one");
+	box_close(&b);
+	box_begin(&b, k);
+	if (b.n != 4 || number_of(&b, 1) != 2 || number_of(&b, 3) != 4)
+		fail("4 messages should be there, %zu are", b.n);
+	buf_free(&m);
+	box_close(&b);
+}
+
 /* --- notes --- */
 
 static void must_get(struct box *b, const char *name, const void *expected, size_t len)
@@ -277,6 +306,7 @@ static void maintain(struct kit *k)
 					(unsigned)tasks, i + 1);
 		box_close(&b);
 	}
+	box_forget(&before);
 }
 
 const struct kit_case write_cases[] = {
@@ -287,6 +317,8 @@ const struct kit_case write_cases[] = {
 	{"keep", "a UIDL that a message brings is kept or replaced by a good one",
 		NEED_STORAGE | NEED_PUT, 10, keep},
 	{"remove", "what is removed is gone, all else stays", NEED_STORAGE | NEED_PUT, 10, removal},
+	{"mixed", "maintenance reads, delivers and removes on one handle", NEED_STORAGE | NEED_PUT,
+		10, mixed},
 	{"notes", "notes are kept, replaced and removed", NEED_STORAGE | NEED_NOTES, 10, notes},
 	{"maintain", "maintenance changes nothing that is in order", NEED_STORAGE | NEED_MAINTAIN,
 		30, maintain},

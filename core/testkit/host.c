@@ -1,5 +1,5 @@
 /* host - the core that a plugin sees in a case: the server's own (plug/host.h) behind calls that
- * write down what the plugin logs and end the case where it breaks a rule. */
+ * write down what the plugin logs and, in the cases that are about that, which rule it breaks. */
 #include "testkit/kit.h"
 
 #include <errno.h>
@@ -8,6 +8,13 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <syslog.h>
+#include <unistd.h>
+
+static void breach(const struct kit_host *h, const char *what, const char *which)
+{
+	if (h->kit->strict)
+		fail("%s: %s", what, which);
+}
 
 __attribute__((format(printf, 3, 4))) static void kit_log(
 	void *c, int priority, const char *fmt, ...)
@@ -18,7 +25,7 @@ __attribute__((format(printf, 3, 4))) static void kit_log(
 	h->lines++;
 	h->errors += priority <= LOG_ERR;
 	if (priority < LOG_EMERG || priority > LOG_DEBUG)
-		fail("log: %d is no priority of syslog's", priority);
+		breach(h, "log: a priority that is none of syslog's", fmt);
 	printf("log <%d> ", priority);
 	va_start(ap, fmt);
 	vprintf(fmt, ap);
@@ -26,19 +33,28 @@ __attribute__((format(printf, 3, 4))) static void kit_log(
 	printf("\n");
 }
 
-static void must_be_declared(const struct kit_host *h, const char *setting)
+/* What kind of question a setting is for. */
+static void asked(const struct kit_host *h, const char *setting, bool number, bool list)
 {
-	for (size_t i = 0; i < h->kit->conf.nsettings; i++)
+	const struct conf_setting *s = NULL;
+
+	for (size_t i = 0; s == NULL && i < h->kit->conf.nsettings; i++)
 		if (strcmp(h->kit->settings[i].name, setting) == 0)
-			return;
-	fail("it asks for a setting %s that is not in its table", setting);
+			s = &h->kit->settings[i];
+	if (s == NULL)
+		breach(h, "it asks for a setting that is not in its table", setting);
+	else if (number && (s->type == RESTANTE_STRING || s->type == RESTANTE_PATH ||
+				   s->type == RESTANTE_SECRET))
+		breach(h, "num: a setting that is a text", setting);
+	else if (list && (s->flags & RESTANTE_LIST) == 0)
+		breach(h, "list: a setting that is none", setting);
 }
 
 static const char *kit_str(void *c, const char *setting)
 {
 	struct kit_host *h = c;
 
-	must_be_declared(h, setting);
+	asked(h, setting, false, false);
 	return h->inner.api.str(h->inner.api.c, setting);
 }
 
@@ -46,17 +62,16 @@ static int64_t kit_num(void *c, const char *setting)
 {
 	struct kit_host *h = c;
 
-	must_be_declared(h, setting);
+	asked(h, setting, true, false);
 	return h->inner.api.num(h->inner.api.c, setting);
 }
 
 static const char *const *kit_list(void *c, const char *setting)
 {
-	static const char *const none[] = {NULL};
 	struct kit_host *h = c;
 
-	must_be_declared(h, setting);
-	return h->inner.api.list != NULL ? h->inner.api.list(h->inner.api.c, setting) : none;
+	asked(h, setting, false, true);
+	return h->inner.api.list(h->inner.api.c, setting);
 }
 
 static void *kit_alloc(void *c, size_t n)
@@ -93,7 +108,8 @@ static int make_folder(void *arg, const char *path, uint32_t flags)
 	char part[512];
 
 	(void)arg;
-	if ((flags & RESTANTE_FOLDER) == 0 || strlen(path) >= sizeof(part))
+	if ((flags & RESTANTE_FOLDER) == 0 || strlen(path) >= sizeof(part) ||
+		access(path, F_OK) == 0)
 		return 0;
 	memcpy(part, path, strlen(path) + 1);
 	for (char *p = part + 1; *p != '\0'; p++)
@@ -123,7 +139,7 @@ void kit_host_open(struct kit_host *h, const struct kit *k, const struct restant
 		.measure = kit_measure,
 		.ext = kit_ext,
 		.list = kit_list};
-	host_deadline(&h->inner, KIT_MS * k->opt->factor);
+	host_deadline(&h->inner, (k->ms != 0 ? k->ms : KIT_MS) * k->opt->factor);
 	if (user != NULL)
 		(void)host_paths(&h->inner, make_folder, NULL);
 }

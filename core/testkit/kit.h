@@ -4,7 +4,8 @@
  * by returning (it passed) or by fail() or skip(). main.c reads the arguments, run.c runs the
  * cases, load.c loads the plugin into a case, host.c is the core that the plugin sees there, box.c
  * opens mailboxes and reads them, watch.c sees what is left behind, peer.c starts and kills other
- * processes, samples.c makes messages; the cases are in case_*.c.
+ * processes, disturb.c lets their system calls fail, samples.c makes messages; the cases are in
+ * case_*.c.
  */
 #ifndef TESTKIT_KIT_H
 #define TESTKIT_KIT_H
@@ -28,6 +29,7 @@ struct kit_options {
 	char name[128];              /* "storage-maildir" */
 	const char *args[KIT_ARGS];  /* "setting=value" */
 	size_t nargs, messages;      /* messages: of the case "many" */
+	unsigned points;             /* how many system calls are disturbed */
 	const char *user, *password, *token; /* NULL = not given */
 	int factor;                  /* of all time limits */
 	bool verbose, valgrind;
@@ -45,6 +47,8 @@ struct kit {
 	struct restante_user
 		user; /* whose mailbox: the invoking user's ids, a home of the case's */
 	char home[256];
+	int ms;      /* what left_ms() begins with; 0 = KIT_MS */
+	bool strict; /* a call of the host that breaks a rule ends the case */
 };
 
 /* What a case needs; without it there is nothing to run. */
@@ -69,8 +73,9 @@ struct kit_case {
 	int seconds;
 	void (*run)(struct kit *);
 };
+/* each ends with a row without a name */
 extern const struct kit_case entry_cases[], read_cases[], write_cases[], process_cases[],
-	fault_cases[], auth_cases[]; /* each ends with a row without a name */
+	crash_cases[], fault_cases[], auth_cases[];
 
 /* End the case. */
 _Noreturn void fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -130,6 +135,7 @@ int box_try_list(struct box *);
 void box_list(struct box *);                /* must succeed */
 void box_begin(struct box *, struct kit *); /* a session, listed */
 void box_close(struct box *);
+void box_forget(struct box *); /* the list */
 /* The whole stored message into *out, read() asked for at most piece octets. OK or the result. */
 int box_read(struct box *, uint64_t key, size_t piece, struct restante_body *, struct buf *out);
 /* The wire form of message i, which must be as long as list() and body() say. */
@@ -175,6 +181,11 @@ void peer_kill(struct peer *); /* SIGKILL */
 /* Runs fn in a process that is killed before its nth system call (0 = never). The number of system
  * calls that it made; *status as waitpid gives it. Skips the case where that is not permitted. */
 unsigned killed_at(
+	struct kit *, void (*fn)(struct kit *, void *), void *, unsigned nth, int *status);
+
+/* --- disturb.c --- */
+/* The same, and the nth system call on files fails with EIO; only these are counted. */
+unsigned failed_at(
 	struct kit *, void (*fn)(struct kit *, void *), void *, unsigned nth, int *status);
 
 #endif

@@ -1,7 +1,8 @@
 /* restante-plugin-test - does a plugin keep what restante/plugin.h promises?
  *
- *	restante-plugin-test [-v] [--valgrind] [--messages N] [--only CASE,...] PLUGIN.so
- *[NAME=VALUE ...] restante-plugin-test --list
+ *	restante-plugin-test [-v] [--valgrind] [--messages N] [--points N] [--only CASE,...]
+ *	                     PLUGIN.so [NAME=VALUE ...]
+ *	restante-plugin-test --list
  *
  * Prints TAP. Exit status: 0 = nothing failed, 1 = something did, 2 = wrong usage. */
 #include "config.h"
@@ -15,21 +16,22 @@
 #include <unistd.h>
 
 static const struct kit_case *const groups[] = {
-	entry_cases, read_cases, write_cases, process_cases, fault_cases, auth_cases};
+	entry_cases, read_cases, write_cases, process_cases, crash_cases, fault_cases, auth_cases};
 
 static const struct option long_options[] = {{"help", no_argument, NULL, 'h'},
 	{"list", no_argument, NULL, 'l'}, {"messages", required_argument, NULL, 'm'},
-	{"only", required_argument, NULL, 'o'}, {"run", required_argument, NULL, 'r'},
-	{"valgrind", no_argument, NULL, 'V'}, {"verbose", no_argument, NULL, 'v'},
-	{"version", no_argument, NULL, 'n'}, {NULL, 0, NULL, 0}};
+	{"only", required_argument, NULL, 'o'}, {"points", required_argument, NULL, 'p'},
+	{"run", required_argument, NULL, 'r'}, {"valgrind", no_argument, NULL, 'V'},
+	{"verbose", no_argument, NULL, 'v'}, {"version", no_argument, NULL, 'n'},
+	{NULL, 0, NULL, 0}};
 
 static int usage(FILE *to)
 {
-	fprintf(to,
-		"usage: restante-plugin-test [-v] [--valgrind] [--messages N] [--only CASE,...]\n"
-		"                            PLUGIN.so [SETTING=VALUE ...] [user=NAME "
-		"password=SECRET] [token=TOKEN]\n"
-		"       restante-plugin-test --list\n");
+	fprintf(to, "usage: restante-plugin-test [-v] [--valgrind] [--messages N] [--points N] "
+		    "[--only CASE,...]\n"
+		    "                            PLUGIN.so [SETTING=VALUE ...] [user=NAME "
+		    "password=SECRET] [token=TOKEN]\n"
+		    "       restante-plugin-test --list\n");
 	return to == stdout ? KIT_PASSED : KIT_USAGE;
 }
 
@@ -150,7 +152,7 @@ static int run_all(const struct kit_options *opt, const char *only)
 
 int main(int argc, char **argv)
 {
-	struct kit_options opt = {.messages = 10000, .factor = 1};
+	struct kit_options opt = {.messages = 10000, .points = 60, .factor = 1};
 	const char *only = NULL, *here = NULL;
 	int c;
 
@@ -165,6 +167,11 @@ int main(int argc, char **argv)
 			only = optarg;
 			if (!known(only))
 				return KIT_USAGE;
+			break;
+		case 'p':
+			opt.points = (unsigned)strtoul(optarg, NULL, 10);
+			if (opt.points == 0)
+				return usage(stderr);
 			break;
 		case 'r':
 			here = optarg;

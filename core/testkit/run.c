@@ -22,7 +22,8 @@
 
 enum { SHOWN = 16 * 1024, VALGRIND_FOUND = 9 };
 
-static _Noreturn void end(int status, const char *word, const char *fmt, va_list ap)
+__attribute__((format(printf, 3, 0))) static _Noreturn void end(
+	int status, const char *word, const char *fmt, va_list ap)
 {
 	fflush(stdout);
 	printf("%s: ", word);
@@ -72,8 +73,8 @@ void run_here(const struct kit_options *opt, const struct kit_case *c)
 
 static _Noreturn void under_valgrind(const struct kit_options *opt, const struct kit_case *c)
 {
-	const char *argv[KIT_ARGS + 16];
-	char self[512];
+	const char *argv[KIT_ARGS + 24];
+	char self[512], messages[24], points[24];
 	size_t n = 0;
 	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
@@ -84,6 +85,12 @@ static _Noreturn void under_valgrind(const struct kit_options *opt, const struct
 	argv[n++] = "--leak-check=full";
 	argv[n++] = "--errors-for-leak-kinds=definite";
 	argv[n++] = self;
+	snprintf(messages, sizeof(messages), "%zu", opt->messages);
+	snprintf(points, sizeof(points), "%u", opt->points);
+	argv[n++] = "--messages";
+	argv[n++] = messages;
+	argv[n++] = "--points";
+	argv[n++] = points;
 	argv[n++] = "--run";
 	argv[n++] = c->name;
 	argv[n++] = opt->file;
