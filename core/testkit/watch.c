@@ -78,7 +78,9 @@ static int add_path(void *arg, const char *path, uint32_t flags)
 
 void watch_sandbox(struct kit *k, const struct restante_user *user)
 {
-	const uint32_t needs = k->plugin->needs;
+	/* A worker is root only where some plugin needs root, and its filter allows for that. */
+	const uint32_t needs =
+		k->plugin->needs | (user == NULL && geteuid() == 0 ? RESTANTE_NEEDS_ROOT : 0u);
 	struct paths p = {.n = 0};
 	struct kit_host h;
 	struct filter f;
@@ -92,7 +94,8 @@ void watch_sandbox(struct kit *k, const struct restante_user *user)
 	(void)host_paths(&h.inner, add_path, &p);
 	/* As in a worker: a plugin that runs programs or is root has no files that it could name.
 	 */
-	if ((user != NULL || (needs & (RESTANTE_NEEDS_ROOT | RESTANTE_NEEDS_FORK)) == 0) &&
+	if ((user != NULL ||
+		    (k->plugin->needs & (RESTANTE_NEEDS_ROOT | RESTANTE_NEEDS_FORK)) == 0) &&
 		landlock_enter(p.list, p.n, needs, &failed) == -1)
 		skip("%s: %s", failed, strerror(errno));
 	if (filter_build(&f, FILTER_WORKER, needs) == -1 || filter_install(&f) == -1)

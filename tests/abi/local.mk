@@ -2,6 +2,7 @@
 #
 # A plugin's .conform file has the arguments of restante-plugin-test for it; see conform.
 CONFORM = \
+	tests/abi/auth-exec.conform \
 	tests/abi/auth-oauth2.conform \
 	tests/abi/auth-pam.conform \
 	tests/abi/auth-passwd-file.conform \

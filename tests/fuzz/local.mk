@@ -110,3 +110,8 @@ fuzz_oauth2_CFLAGS = $(oauth2_cflags)
 fuzz_oauth2_LDFLAGS = $(FUZZ_LINK)
 fuzz_oauth2_LDADD = $(oauth2_libs)
 endif
+
+FUZZ_TARGETS += fuzz-exec
+fuzz_exec_SOURCES = tests/fuzz/fuzz_exec.c plugins/auth-exec/wire.c $(FUZZ_MAIN)
+fuzz_exec_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/plugins/auth-exec
+fuzz_exec_LDFLAGS = $(FUZZ_LINK)

@@ -17,6 +17,7 @@ SYSTEM_TESTS = \
 	tests/system/test_login.py \
 	tests/system/test_sasl.py \
 	tests/system/test_pam.py \
+	tests/system/test_exec.py \
 	tests/system/test_proxy.py \
 	tests/system/test_tls.py \
 	tests/system/test_limits.py \

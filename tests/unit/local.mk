@@ -176,6 +176,18 @@ oauth2_test_CFLAGS = $(oauth2_cflags) $(CMOCKA_CFLAGS)
 oauth2_test_LDADD = $(oauth2_libs) $(CMOCKA_LIBS)
 endif
 
+# auth-exec.
+check_PROGRAMS += exec_wire_test exec_test
+TESTS += exec_wire_test exec_test
+exec_wire_test_SOURCES = tests/unit/exec_wire_test.c plugins/auth-exec/wire.c
+exec_wire_test_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/plugins/auth-exec
+exec_wire_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+exec_wire_test_LDADD = $(CMOCKA_LIBS)
+exec_test_SOURCES = tests/unit/exec_test.c tests/unit/plugin_host.c tests/unit/plugin_host.h \
+	plugins/auth-exec/plugin.c $(auth_exec_sources)
+exec_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+exec_test_LDADD = $(CMOCKA_LIBS)
+
 # storage-mbox.
 mbox_tests = mbox_pure_test mbox_pure_1_test mbox_pure_0_test mbox_read_test mbox_uidl_test \
 	mbox_cache_test mbox_lock_test mbox_change_test mbox_keep_test

@@ -1,0 +1,223 @@
+/* program - starting the administrator's program, and ending it with all that it has started.
+ *
+ * In a worker a program cannot leave the worker's process group, so that all of it ends with the
+ * worker; but then there is no group that could be killed when the program alone has to go. So this
+ * process is made the subreaper of those below: who loses his parent becomes a child of ours, and
+ * is killed next. */
+#define _GNU_SOURCE
+#include "program.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <syslog.h>
+#include <unistd.h>
+
+enum { STEP_MS = 10 };
+
+/* --- who it runs as --------------------------------------------------------------------------- */
+
+static int complain(const struct program *p, const char *text)
+{
+	p->host->log(p->host->c, LOG_ERR, "%s", text);
+	return RESTANTE_PERM;
+}
+
+/* Only root can give it a user of its own; root itself it never is. */
+static int find_user(struct program *p)
+{
+	const char *name = p->host->str(p->host->c, "run_as");
+	const struct passwd *pw;
+
+	if (name[0] == '\0')
+		return geteuid() != 0
+			       ? RESTANTE_OK
+			       : complain(p, "expected the setting run_as: whom the program runs "
+					     "as, where workers are root");
+	pw = getpwnam(name);
+	if (pw == NULL || pw->pw_uid == 0)
+		return complain(p, "run_as: expected a user of the system, and not root");
+	if (geteuid() != 0)
+		return pw->pw_uid == geteuid()
+			       ? RESTANTE_OK
+			       : complain(p,
+					 "run_as: workers are not root and cannot become another; "
+					 "let the program listen at a socket of its own");
+	p->other_user = true;
+	p->uid = pw->pw_uid;
+	p->gid = pw->pw_gid;
+	return RESTANTE_OK;
+}
+
+int program_prepare(struct program *p, const struct restante_host *host)
+{
+	const char *const *arguments = host->list(host->c, "arguments");
+	size_t n = 0;
+
+	p->host = host;
+	while (arguments[n] != NULL)
+		n++;
+	p->argv = host->alloc(host->c, (n + 2) * sizeof(*p->argv));
+	p->argv[0] = host->str(host->c, "program");
+	memcpy(p->argv + 1, arguments, n * sizeof(*arguments));
+	if (access(p->argv[0], X_OK) == -1) {
+		host->log(host->c, LOG_ERR, "program: %s: %s", p->argv[0], strerror(errno));
+		return RESTANTE_PERM;
+	}
+	return find_user(p);
+}
+
+/* --- children --------------------------------------------------------------------------------- */
+
+/* The children of this thread, at most max of them. */
+static size_t list_children(pid_t *list, size_t max)
+{
+	char path[64], text[12 * PROGRAM_CHILDREN_MAX], *end;
+	size_t n = 0;
+	ssize_t got;
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "/proc/self/task/%ld/children", (long)gettid());
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	got = fd == -1 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (fd != -1)
+		close(fd);
+	text[got > 0 ? got : 0] = '\0';
+	for (char *p = text; n < max; p = end) { /* "123 456 ": one cut short has no space */
+		long pid = strtol(p, &end, 10);
+
+		if (end == p || *end != ' ')
+			break;
+		list[n++] = (pid_t)pid;
+	}
+	return n;
+}
+
+static bool was_before(const struct program *p, pid_t pid)
+{
+	for (size_t i = 0; i < p->nbefore; i++)
+		if (p->before[i] == pid)
+			return true;
+	return false;
+}
+
+/* Those whom the program has left, and those whom they leave when they are killed. */
+static void kill_orphans(const struct program *p)
+{
+	pid_t list[PROGRAM_CHILDREN_MAX];
+	size_t n, killed;
+
+	do {
+		killed = 0;
+		n = list_children(list, PROGRAM_CHILDREN_MAX);
+		for (size_t i = 0; i < n; i++) {
+			if (was_before(p, list[i]) || kill(list[i], SIGKILL) == -1)
+				continue;
+			killed += waitpid(list[i], NULL, 0) == list[i];
+		}
+	} while (killed > 0);
+}
+
+/* --- start and end ---------------------------------------------------------------------------- */
+
+/* The child, between fork and exec: only what is safe there. */
+_Noreturn static void become(const struct program *p, int fd, int errors)
+{
+	static char path[] = "PATH=/usr/local/bin:/usr/bin:/bin";
+	char *const env[] = {path, NULL};
+	sigset_t none;
+
+	for (int i = 1; i < NSIG; i++)
+		(void)signal(i, SIG_DFL);
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	(void)setpgid(0, 0);
+	if (dup2(fd, 0) == -1 || dup2(fd, 1) == -1 || dup2(errors, 2) == -1 ||
+		close_range(3, ~0U, 0) == -1 || chdir("/") == -1)
+		_exit(127);
+	if (p->other_user && (setgroups(0, NULL) == -1 || setresgid(p->gid, p->gid, p->gid) == -1 ||
+				     setresuid(p->uid, p->uid, p->uid) == -1)) {
+		dprintf(2, "cannot become uid %ld: %s\n", (long)p->uid, strerror(errno));
+		_exit(127);
+	}
+	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0); /* lasts until that process ends */
+	execve(p->argv[0], (char *const *)(uintptr_t)p->argv, env);
+	dprintf(2, "%s: %s\n", p->argv[0], strerror(errno));
+	_exit(127);
+}
+
+static int make_ends(int ends[2], int errors[2])
+{
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == -1)
+		return -1;
+	if (pipe2(errors, O_CLOEXEC) == -1) {
+		close(ends[0]);
+		close(ends[1]);
+		return -1;
+	}
+	return 0;
+}
+
+int program_start(struct program *p, int *fd, int *errors)
+{
+	int ends[2], pipes[2], saved;
+
+	if (make_ends(ends, pipes) == -1)
+		return -1;
+	(void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+	p->nbefore = list_children(p->before, PROGRAM_CHILDREN_MAX);
+	p->pid = fork();
+	saved = errno;
+	if (p->pid == 0)
+		become(p, ends[1], pipes[1]);
+	close(ends[1]);
+	close(pipes[1]);
+	if (p->pid == -1) {
+		p->pid = 0;
+		close(ends[0]);
+		close(pipes[0]);
+		errno = saved;
+		return -1;
+	}
+	(void)fcntl(ends[0], F_SETFL, O_NONBLOCK);
+	(void)fcntl(pipes[0], F_SETFL, O_NONBLOCK);
+	*fd = ends[0];
+	*errors = pipes[0];
+	return 0;
+}
+
+static bool has_ended(pid_t pid)
+{
+	siginfo_t info = {.si_pid = 0};
+
+	return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == -1 ||
+	       info.si_pid == pid;
+}
+
+int program_end(struct program *p, int grace_ms)
+{
+	int status = 0;
+	bool by_itself;
+
+	if (p->pid == 0)
+		return -1;
+	for (int ms = 0; !(by_itself = has_ended(p->pid)) && ms < grace_ms; ms += STEP_MS)
+		(void)poll(NULL, 0, STEP_MS);
+	(void)kill(-p->pid, SIGKILL); /* its group, where it has one of its own */
+	(void)kill(p->pid, SIGKILL);
+	while (waitpid(p->pid, &status, 0) == -1 && errno == EINTR)
+		;
+	p->pid = 0;
+	kill_orphans(p);
+	return by_itself ? status : -1;
+}

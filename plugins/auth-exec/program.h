@@ -1,0 +1,34 @@
+/* The administrator's program as a child process. */
+#ifndef AUTH_EXEC_PROGRAM_H
+#define AUTH_EXEC_PROGRAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+#include <restante/plugin.h>
+
+enum { PROGRAM_CHILDREN_MAX = 256 };
+
+struct program {
+	const struct restante_host *host;
+	const char **argv; /* [0] is its path */
+	bool other_user;   /* it becomes uid and gid, without other groups */
+	uid_t uid;
+	gid_t gid;
+	pid_t pid;                          /* 0 = it does not run */
+	pid_t before[PROGRAM_CHILDREN_MAX]; /* children of this process that are not its */
+	size_t nbefore;
+};
+
+/* From the settings. RESTANTE_OK, or PERM with a line in the log. Looks users up, starts nothing.
+ */
+int program_prepare(struct program *, const struct restante_host *);
+/* Starts it. *fd is its standard input and output, a socket that does not block; *errors is what it
+ * writes to its standard error, a pipe that does not block. Both are the caller's. 0, or -1 with
+ * errno. Does not wait: whether it could be executed at all is what comes from errors. */
+int program_start(struct program *, int *fd, int *errors);
+/* Waits grace_ms for it to end by itself, then kills it and whatever it has started and left. Its
+ * status as waitpid has it; -1 where it had to be killed, or did not run. */
+int program_end(struct program *, int grace_ms);
+
+#endif
