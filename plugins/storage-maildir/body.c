@@ -38,7 +38,7 @@ static int find_in(struct maildir *md, const struct index_entry *e, char path[PA
 {
 	size_t n;
 	const struct found *f = scan_find(&md->moved, &md->index, e, &n);
-	bool alone = n == 1 && !has_twin(&md->index, e);
+	bool alone = n == 1 && !(e->flags & ENTRY_LINKED) && !has_twin(&md->index, e);
 	struct stat st;
 
 	for (; n; n--, f++) {
@@ -120,7 +120,7 @@ static int check(struct maildir *md, int fd, const char *path, struct index_entr
 		return refuse(md, path, e);
 	e->octets = facts.octets;
 	e->stamp = file_stamp(&facts.st);
-	e->flags = (uint8_t)((e->flags & ENTRY_CUR) | facts.flags);
+	e->flags = (uint8_t)((e->flags & (ENTRY_CUR | ENTRY_LINKED)) | facts.flags);
 	md->dirty = true;
 	return RESTANTE_OK;
 }

@@ -19,7 +19,8 @@ enum entry_flag {
 	ENTRY_EXACT =
 		2, /* octets were counted in the file that stamp describes; else a hint says so */
 	ENTRY_CRLF = 4, /* as RESTANTE_BODY_CRLF, _NODOT; known only with EXACT */
-	ENTRY_NODOT = 8
+	ENTRY_NODOT = 8,
+	ENTRY_LINKED = 16 /* the file had another name with the same base: it goes with this one */
 };
 
 struct index_entry {

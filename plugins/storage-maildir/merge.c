@@ -37,6 +37,7 @@ struct member {
 	const struct found *found;
 	const struct index_entry *old;
 	struct facts facts;
+	bool linked; /* had another name */
 };
 
 static void add(
@@ -44,7 +45,7 @@ static void add(
 {
 	struct index_entry entry = *e;
 
-	entry.flags &= (uint8_t)~ENTRY_CUR;
+	entry.flags &= (uint8_t) ~(ENTRY_CUR | ENTRY_LINKED);
 	if (f->folder == FOLDER_CUR)
 		entry.flags |= ENTRY_CUR;
 	if (index_add(m->fresh, &entry, f->base, f->base_len, f->rest, f->rest_len, uid))
@@ -100,7 +101,9 @@ static int by_age(const void *pa, const void *pb)
 	return (a->st_ino > b->st_ino) - (a->st_ino < b->st_ino);
 }
 
-/* The files behind n names: those that are there, the oldest first, each once. */
+/* The files behind n names: those that are there, the oldest first, each once. Of two names of one
+ * file the one in cur/ counts, for new/ is where it comes from. Which of them goes next is not
+ * known: as long as there are two, both folders are read each time. */
 static size_t members(struct merger *m, const struct found *f, size_t n, struct member *out)
 {
 	size_t there = 0, kept = 0;
@@ -115,11 +118,15 @@ static size_t members(struct merger *m, const struct found *f, size_t n, struct 
 			out[there++].found = f;
 	}
 	qsort(out, there, sizeof(*out), by_age);
-	for (size_t i = 0; i < there; i++)
-		if (!kept || out[kept - 1].facts.st.st_ino != out[i].facts.st.st_ino)
+	for (size_t i = 0; i < there; i++) {
+		if (!kept || out[kept - 1].facts.st.st_ino != out[i].facts.st.st_ino) {
 			out[kept++] = out[i];
-		else if (out[i].found->folder == FOLDER_CUR) /* new/ is where it comes from */
-			out[kept - 1] = out[i];
+			continue;
+		}
+		if (out[i].found->folder == FOLDER_CUR)
+			out[kept - 1].found = out[i].found;
+		out[kept - 1].linked = m->unsure[FOLDER_NEW] = m->unsure[FOLDER_CUR] = true;
+	}
 	return kept;
 }
 
@@ -142,13 +149,18 @@ static void merge_twins(struct merger *m, const struct index_entry *old, size_t 
 				member[i].old = &old[k];
 				plain_taken = true;
 			}
-	for (size_t i = 0; i < kept; i++)
+	for (size_t i = 0; i < kept; i++) {
+		uint64_t at = m->fresh->head.count;
+
 		if (member[i].old) {
 			add_known(m, member[i].found, member[i].old);
 		} else if (look(m, member[i].found, &member[i].facts)) {
 			add_new(m, member[i].found, &member[i].facts, plain_taken);
 			plain_taken = true;
 		}
+		if (member[i].linked && m->fresh->head.count > at)
+			m->fresh->entry[at].flags |= ENTRY_LINKED;
+	}
 	free(member);
 }
 

@@ -15,21 +15,24 @@ static enum folder folder_of(const char *path)
 	return path[0] == 'c' ? FOLDER_CUR : FOLDER_NEW;
 }
 
+/* Wherever the file is by now, and all names that it has here. */
 static int remove_one(struct maildir *md, const struct index_entry *e, bool touched[FOLDERS])
 {
 	char path[PATH_LEN + 1];
 	int bad;
 
 	path_of(md, e, path);
-	while (unlinkat(md->root, path, 0)) {
-		if (errno != ENOENT)
+	do {
+		if (unlinkat(md->root, path, 0) == 0) {
+			touched[folder_of(path)] = true;
+			if (!(e->flags & ENTRY_LINKED))
+				return RESTANTE_OK;
+		} else if (errno != ENOENT) {
 			return failed(md, "remove", path);
+		}
 		bad = find_again(md, e, path);
-		if (bad)
-			return bad == RESTANTE_GONE ? RESTANTE_OK : bad;
-	}
-	touched[folder_of(path)] = true;
-	return RESTANTE_OK;
+	} while (!bad);
+	return bad == RESTANTE_GONE ? RESTANTE_OK : bad;
 }
 
 int maildir_remove(void *st, const uint64_t *keys, size_t n)

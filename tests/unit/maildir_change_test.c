@@ -180,6 +180,28 @@ static void remove_removes_these_and_no_others(void **state)
 	assert_string_equal(see(), "5.a 4|");
 }
 
+/* Else it would come again: a program that moves by link and unlink was killed between them. */
+static void a_message_goes_with_all_its_names(void **state)
+{
+	struct session s;
+
+	(void)state;
+	put("box/new/1.a", "1\n");
+	put("box/new/2.a", "2\n");
+	assert_int_equal(link("box/new/1.a", "box/cur/1.a:2,S"), 0);
+	assert_int_equal(link("box/new/1.a", "backup"), 0);
+	settle();
+	for (int i = 0; i < 2; i++) {
+		begin(&s);
+		assert_int_equal(s.n, 2 - (size_t)i);
+		assert_int_equal(storage->remove(s.st, &s.m[0].key, 1), RESTANTE_OK);
+		end(&s);
+		assert_string_equal(see(), i ? "" : "2.a 3|");
+		assert_false(there("box/new/1.a") || there("box/cur/1.a:2,S"));
+	}
+	assert_true(there("backup"));
+}
+
 /* DESIGN section 9: QUIT fails to delete. */
 static void a_deletion_that_fails_is_reported_and_keeps_the_message(void **state)
 {
@@ -220,6 +242,7 @@ int main(void)
 		T(a_message_that_vanished_is_gone),
 		T(a_message_that_cannot_be_opened_is_an_error),
 		T(remove_removes_these_and_no_others),
+		T(a_message_goes_with_all_its_names),
 		T(a_deletion_that_fails_is_reported_and_keeps_the_message),
 		T(close_deletes_nothing),
 	};

@@ -156,6 +156,20 @@ static void one_file_with_two_names_is_one_message(void **state)
 	end(&s);
 }
 
+static void whichever_of_two_names_goes_the_message_stays(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		put("box/new/1.a", "x\n");
+		assert_int_equal(link("box/new/1.a", "box/cur/1.a:2,S"), 0);
+		settle();
+		assert_string_equal(see(), "1.a 3|");
+		assert_int_equal(unlink(i ? "box/new/1.a" : "box/cur/1.a:2,S"), 0);
+		assert_string_equal(see(), "1.a 3|");
+		assert_int_equal(unlink(i ? "box/cur/1.a:2,S" : "box/new/1.a"), 0);
+	}
+}
+
 /* DESIGN section 9: Dovecot's md5 UIDLs collide. */
 static void the_same_text_twice_has_two_uidls(void **state)
 {
@@ -401,6 +415,7 @@ int main(void)
 		T(two_files_with_one_unique_part_are_two_messages),
 		T(a_twin_that_comes_later_takes_no_uidl_away),
 		T(one_file_with_two_names_is_one_message),
+		T(whichever_of_two_names_goes_the_message_stays),
 		T(the_same_text_twice_has_two_uidls),
 		T(a_uid_stays_where_it_is_until_close),
 		T(octets_are_those_on_the_wire),
