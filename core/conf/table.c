@@ -28,7 +28,7 @@ const struct conf_row conf_table[] = {
 		LOGIN | LMTP},
 	{{"language", RESTANTE_ENUM, 0, "i-default",
 		 "language of replies until a client asks for another", "i-default|en|de|es"},
-		LOGIN},
+		LOGIN | SESSION},
 	/* TLS */
 	{{"tls_cert", RESTANTE_PATH, RESTANTE_LIST, NULL,
 		 "certificate chains in PEM; the client's SNI chooses by the names in them", NULL},

@@ -159,11 +159,13 @@ static void do_capa(struct session *s, const struct command *c)
 
 static void do_lang(struct session *s, const struct command *c)
 {
+	enum language usual = (enum language)conf_num(s->conf, "language");
+
 	if (c->argc == 0) {
 		unsigned char *to = out_room(&s->out, LANGUAGE_LIST_MAX);
 
 		s->out.len += language_list((char *)to, LANGUAGE_LIST_MAX, s->language);
-	} else if (language_find(c->arg[0], LANG_DEFAULT, &s->language)) {
+	} else if (language_find(c->arg[0], usual, &s->language)) {
 		unsigned char *to = out_room(&s->out, REPLY_MAX);
 
 		s->out.len += reply_format_text((char *)to, REPLY_MAX, s->language, REPLY_LANG_SET,

@@ -1,7 +1,7 @@
 """Every command in every state, with every kind of wrong argument. RFC 1939 sections 4 to 7, RFC 2449, 5034, 6856."""
 
 import pytest
-from restante import unstuff
+from restante import Server, unstuff
 
 MESSAGE = b"Subject: one\n\nbody\n"
 SETTINGS = {"apop": True, "max_auth_failures": 100}
@@ -286,6 +286,20 @@ def test_lang_star_goes_back_to_the_default(server, name):
         c.ok("LANG de")
         c.ok("LANG *")
         assert "Nachricht" not in c.err("RETR 9").decode()
+
+
+def test_lang_star_is_the_language_of_the_server_before_and_after_login(folder, name):
+    """RFC 6856 section 3.2: what the administrator has chosen."""
+    sub = folder / "german"
+    sub.mkdir()
+    with Server(sub, language="de") as server:
+        user = server.user(name)
+        with server.connect() as c:
+            c.ok("LANG es")
+            assert c.ok("LANG *").startswith(b"+OK de ")
+            c.login(user)
+            c.ok("LANG es")
+            assert c.ok("LANG *").startswith(b"+OK de ")
 
 
 @pytest.mark.parametrize("tag", ["en", "de", "es"])
