@@ -137,7 +137,7 @@ def test_zcat_makes_an_mbox_that_grepmail_counts(user, mail, folder):
     if not shutil.which("grepmail"):
         pytest.skip("grepmail is not installed")
     path = zcat(user, folder / "grepmail.mbox")
-    done = subprocess.run(["grepmail", "-r", ".", path], capture_output=True, text=True, check=True)
+    done = subprocess.run(["grepmail", "-F", "-r", ".", path], capture_output=True, text=True, check=True)
     assert done.stdout == f"{path}: {len(mail)}\n"
 
 

@@ -200,7 +200,7 @@ WAYS = [("maildir", "mbox"), ("mbox", "maildir"), *([("maildir", "archive"), ("a
 
 @pytest.mark.parametrize("source, target", WAYS)
 def test_a_conversion_that_was_killed_goes_on_without_doubles_or_losses(server, name, source, target, mail):
-    user, some = server.user(name), mail[:60] + samples()
+    user, some = server.user(name), (mail[:60] + samples() * 6)[:72]  # enough where there is no corpus too
     fill(user, some)
     seen = listing(server, user)
     if source != "maildir":
@@ -218,7 +218,7 @@ def test_a_conversion_that_was_killed_goes_on_without_doubles_or_losses(server, 
 
 
 def test_an_import_that_was_killed_goes_on_without_doubles_or_losses(server, user, mail):
-    some = mail[:60] + samples() * 2  # the same message may come twice
+    some = (mail[:60] + samples() * 7)[:84]  # the same message may come twice
     file = user.home / "in.mbox"
     file.write_bytes(b"".join(FROM + stored(message) + b"\n" for message in some))
     kills = 0
