@@ -1,7 +1,15 @@
-"""Runs the tests of one file and prints TAP for make check: python3 tap.py tests/system/test_x.py"""
+"""Runs the tests of one file and prints TAP for make check: python3 tap.py tests/system/test_x.py
 
+Tests that run as root start programs of the build as other users too. Where those may not enter its folder, such as a
+clone in root's home, the tests get a copy of the build in a folder where they may.
+"""
+
+import atexit
 import os
+import pathlib
+import shutil
 import sys
+import tempfile
 
 sys.dont_write_bytecode = True  # the source folder may be read-only
 
@@ -46,5 +54,23 @@ class Tap:
             self.say("# " + line)
 
 
+def is_open(folder):
+    return all(path.stat().st_mode & 0o1 for path in (folder, *folder.parents))
+
+
+def copy_programs(build):
+    copy = pathlib.Path(tempfile.mkdtemp(prefix="restante-build-"))
+    atexit.register(shutil.rmtree, copy, ignore_errors=True)
+    copy.chmod(0o755)
+    (copy / ".libs").mkdir()
+    for path in [*build.iterdir(), *build.glob(".libs/*.so"), build / "config.h"]:
+        if path.is_file() and (os.access(path, os.X_OK) or path.name == "config.h"):
+            shutil.copy(path, copy / path.relative_to(build))
+    return copy
+
+
+build = pathlib.Path(os.environ.get("RESTANTE_BUILD", "build")).resolve()
+if os.getuid() == 0 and build.is_dir() and not is_open(build):
+    os.environ["RESTANTE_BUILD"] = str(copy_programs(build))
 os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
 sys.exit(pytest.main(["-p", "no:terminal", "-p", "no:cacheprovider", *sys.argv[1:]], plugins=[Tap()]))
