@@ -33,7 +33,8 @@ static int inherited_listener(struct master *m, const struct listen_address *a)
 	return -1;
 }
 
-/* The Unix socket's file is root's until here. 0, or -1 with errno. */
+/* The Unix socket's file is root's until here: its mode comes first, for to change that of somebody
+ * else's is one more capability. 0, or -1 with errno. */
 static int hand_out_file(const struct conf *c, const struct listen_address *a)
 {
 	static const mode_t modes[] = {0600, 0660, 0666}; /* lmtp_socket_mode */
@@ -43,10 +44,11 @@ static int hand_out_file(const struct conf *c, const struct listen_address *a)
 
 	if (a->addr.sa.sa_family != AF_UNIX)
 		return 0;
-	if (user[0] != '\0' &&
-		(drop_lookup(user, &uid, &gid) == -1 || lchown(path, uid, gid) == -1))
+	if (chmod(path, modes[conf_num(c, "lmtp_socket_mode")]) == -1)
 		return -1;
-	return chmod(path, modes[conf_num(c, "lmtp_socket_mode")]);
+	if (user[0] == '\0')
+		return 0;
+	return drop_lookup(user, &uid, &gid) == -1 ? -1 : lchown(path, uid, gid);
 }
 
 static int open_new(const struct conf *c, const struct listen_address *a)

@@ -193,6 +193,8 @@ def client_context(cafile=None, **attributes):
 class Server:
     """settings go into the configuration as they are; plugin sections with _ for - in their names, as dicts."""
 
+    prefix = []  # words before the command that starts it
+
     def __init__(self, folder, start=True, **settings):
         self.folder = pathlib.Path(folder)
         self.folder.chmod(0o755)
@@ -271,7 +273,8 @@ class Server:
         self.served = self.log().count("]: serving ") if self.log_file.exists() else 0
         with open(self.log_file, "ab") as log:
             self.process = subprocess.Popen(
-                [BUILD / "restanted", "-f", "-c", self.conf], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                [*self.prefix, BUILD / "restanted", "-f", "-c", self.conf],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
         try:
             eventually(self.answers, 30, "an answer of the server")

@@ -1,6 +1,8 @@
 """The master: start, reload, restart and stop when something is wrong. restanted(8)."""
 
 import os
+import pwd
+import re
 import shutil
 import signal
 import socket
@@ -308,6 +310,39 @@ def test_a_socket_of_the_service_manager_is_used(folder):
             assert c.recv(3) == b"+OK"
     finally:
         server.stop()
+
+
+UNIT = restante.SOURCE / "packaging/restante.service"
+
+
+@needs_root
+@pytest.mark.skipif(not shutil.which("setpriv"), reason="needs setpriv")
+def test_the_capabilities_that_the_unit_leaves_are_enough(folder, name):
+    """systemd.exec(5), CapabilityBoundingSet=: what is not in it root cannot do; here not even a reload is in the way
+    of a socket that belongs to an MTA, in a folder of its own."""
+    left = re.findall(r"^CapabilityBoundingSet=(.*)$", UNIT.read_text(), re.M)
+    left = [word.lower().removeprefix("cap_") for line in left for word in line.split()]
+    assert "setuid" in left and "NoNewPrivileges=yes" in UNIT.read_text()
+    sub = folder / "unit"
+    spool = sub / "spool"
+    spool.mkdir(parents=True)
+    spool.chmod(0o700)
+    os.chown(spool, 20900, 20900)
+    server = Server(sub, start=False, listen_lmtp=[f"unix:{spool}/lmtp"], lmtp_socket_user="daemon")
+    server.prefix = ["setpriv", "--no-new-privs", "--inh-caps=-all"]
+    server.prefix += ["--bounding-set=" + ",".join(["-all", *("+" + word for word in left)])]
+    server.start()
+    user = server.user(name, [MESSAGE])
+    for _ in range(2):
+        assert (spool / "lmtp").stat().st_uid == pwd.getpwnam("daemon").pw_uid
+        with server.login(user, tls=True) as c:
+            assert c.retr(1) == wire(MESSAGE)
+            c.quit()
+        before = roles(server)
+        hangup(server)
+        eventually(lambda: roles(server).isdisjoint(before) and roles(server))
+    server.stop()
+    assert not (spool / "lmtp").exists()
 
 
 # --- one user for all mailboxes
