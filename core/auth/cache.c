@@ -1,4 +1,4 @@
-/* cache - rows whose key is a part of the hash of user and password. A wrong password has another
+/* cache - rows whose key is a hash of user, password and address. A wrong password has another
  * hash, so that it finds nothing and throws out nothing. */
 #include "auth/cache.h"
 
@@ -14,12 +14,14 @@ void cache_init(struct cache *c, const struct keyed *keyed, int64_t ttl_ms, size
 		rows_init(&c->rows, entries, sizeof(struct cached));
 }
 
-void cache_key(const struct cache *c, const char *user, const char *password, struct cache_key *key)
+void cache_key(const struct cache *c, const char *user, const char *password, const char *ip,
+	struct cache_key *key)
 {
 	unsigned char hash[KEYED_LEN];
 
 	keyed_hash(c->keyed, KEYED_SECRET, user, password, hash);
 	memcpy(&key->place, hash, sizeof(key->place));
+	key->place ^= keyed_key(c->keyed, KEYED_ADDRESS, ip, "");
 	if (key->place == 0)
 		key->place = 1;
 	memcpy(key->proof, hash + sizeof(hash) - CACHE_PROOF, CACHE_PROOF);

@@ -1,6 +1,7 @@
 /* Passwords that were right, as keyed hashes: to check a good password hash costs tens of
  * milliseconds, and clients come every few minutes. What is kept says only that a worker's plugin
- * has said yes to this user and password; the record is asked for each time. */
+ * has said yes to this user and password from this address, for plugins may look at that too; the
+ * record is asked for each time. */
 #ifndef AUTH_CACHE_H
 #define AUTH_CACHE_H
 
@@ -15,10 +16,9 @@ struct cache {
 	int64_t ttl_ms; /* 0 = nothing is kept */
 };
 
-/* A user and a password. */
 struct cache_key {
-	uint64_t place, user;
-	unsigned char proof[CACHE_PROOF];
+	uint64_t place, user;             /* place: of user, password and address */
+	unsigned char proof[CACHE_PROOF]; /* of user and password */
 };
 
 struct cached {
@@ -32,7 +32,8 @@ struct cached {
 };
 
 void cache_init(struct cache *, const struct keyed *, int64_t ttl_ms, size_t entries);
-void cache_key(const struct cache *, const char *user, const char *password, struct cache_key *);
+void cache_key(const struct cache *, const char *user, const char *password, const char *ip,
+	struct cache_key *);
 /* NULL: it has to be checked. */
 const struct cached *cache_find(const struct cache *, const struct cache_key *, int64_t now);
 /* The password was right. name, label: of the record; label may be "". */

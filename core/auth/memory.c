@@ -44,7 +44,7 @@ static void ask_cache(struct request *r)
 	m->keyed = r->x.what == VERIFY_PASSWORD;
 	if (!m->keyed)
 		return;
-	cache_key(c, r->x.user, mech_question(&r->x), &m->key);
+	cache_key(c, r->x.user, mech_question(&r->x), r->client_ip, &m->key);
 	m->cached = cache_find(c, &m->key, clock_ms()) != NULL;
 	if (m->cached)
 		r->x.what = VERIFY_LOOKUP;

@@ -23,6 +23,7 @@ STACKS = {
     "unix": "auth required pam_unix.so\naccount required pam_unix.so\n",
     "deny": "auth required pam_deny.so\naccount required pam_permit.so\n",
     "seen": "auth required pam_permit.so\naccount required pam_exec.so {folder}/see\n",
+    "counted": "auth required pam_exec.so {folder}/count\nauth required pam_unix.so\naccount required pam_unix.so\n",
     "hang": "auth required pam_exec.so {folder}/hang\naccount required pam_permit.so\n",
     "no": "auth required pam_exec.so /bin/false\naccount required pam_permit.so\n",
     "no-refusal": "auth [success=1 default=ignore] pam_exec.so /bin/false\nauth requisite pam_deny.so\n"
@@ -32,6 +33,7 @@ STACKS = {
     "session required {folder}/pam_odd.so\n",
 }
 SCRIPTS = {
+    "count": "#!/bin/sh\n" 'echo "$PAM_USER $PAM_RHOST" >>{folder}/asked\n',
     # A shell of its own group is what leaves a process group.
     "hang": "#!/bin/sh\nsetsid sleep 300 &\nsleep 300\n",
     "see": "#!/bin/sh\n"
@@ -222,6 +224,39 @@ def test_every_question_is_answered_and_delays_are_the_cores(odd):
     assert try_login(odd, "carl").startswith(b"+OK")
     assert try_login(odd, "carl", "no").startswith(b"-ERR [AUTH]")
     assert time.monotonic() - start < 30, "pam_fail_delay was for a minute"
+
+
+# --- what the core remembers
+
+
+def test_a_password_is_checked_once_from_each_address_until_it_is_forgotten(folder, stacks):
+    """Bug class: PAM_RHOST decides, and a cache lets in from everywhere who was let in from one place."""
+    with serving(folder, stacks, "counted") as server, SystemUser(folder, "count") as user:
+
+        def asked():
+            path = folder / "asked"
+            return path.read_text().split("\n")[:-1] if path.exists() else []
+
+        def login(source="127.0.0.1", password=PASSWORD):
+            with server.connect(source=source) as c:
+                c.ok(f"USER {user.name}")
+                return c.command(f"PASS {password}")[:4]
+
+        here, there = f"{user.name} 127.0.0.1", f"{user.name} 127.0.0.9"
+        assert [login(), login(), login()] == [b"+OK "] * 3
+        assert asked() == [here]
+        assert login(password="wrong") == b"-ERR"  # throws out nothing
+        assert asked() == [here] * 2
+        assert login() == b"+OK "
+        assert asked() == [here] * 2
+        assert [login("127.0.0.9"), login("127.0.0.9")] == [b"+OK "] * 2
+        assert asked() == [here, here, there]
+        assert server.ctl("auth", "flush", user.name).returncode == 0
+        assert login() == b"+OK "
+        assert asked() == [here, here, there, here]
+        subprocess.run(["chage", "-E", "2020-01-01", user.name], check=True)
+        assert login() == b"-ERR"  # whether the account is good is asked each time
+        assert asked() == [here, here, there, here, here]
 
 
 # --- who the user is

@@ -36,7 +36,7 @@ static void put(
 {
 	struct cache_key key;
 
-	cache_key(c, user, password, &key);
+	cache_key(c, user, password, "192.0.2.1", &key);
 	cache_put(c, &key, user, stamp, 3, "phone", now);
 }
 
@@ -45,7 +45,7 @@ static const struct cached *get(
 {
 	struct cache_key key;
 
-	cache_key(c, user, password, &key);
+	cache_key(c, user, password, "192.0.2.1", &key);
 	return cache_find(c, &key, now);
 }
 
@@ -120,11 +120,29 @@ static void a_user_can_be_forgotten_by_the_name_of_his_record(void **state)
 	struct cache_key key;
 
 	(void)state;
-	cache_key(&c, "Anna@EXAMPLE.org", "one", &key);
+	cache_key(&c, "Anna@EXAMPLE.org", "one", "192.0.2.1", &key);
 	cache_put(&c, &key, "anna", 1, 3, "", 100);
 	assert_int_equal(cache_flush(&c, "ben"), 0);
 	assert_int_equal(cache_flush(&c, "anna"), 1);
 	assert_null(get(&c, "Anna@EXAMPLE.org", "one", 101));
+	free(c.rows.at);
+}
+
+/* Bug class: PAM_RHOST decides, and the cache lets in from everywhere who was let in from one
+ * place. */
+static void what_was_right_from_one_address_is_checked_again_from_another(void **state)
+{
+	struct cache c = new_cache(64);
+	struct cache_key here, there;
+
+	(void)state;
+	cache_key(&c, "anna", "one", "192.0.2.1", &here);
+	cache_key(&c, "anna", "one", "192.0.2.2", &there);
+	put(&c, "anna", "one", 1, 100);
+	assert_non_null(cache_find(&c, &here, 101));
+	assert_null(cache_find(&c, &there, 101));
+	assert_memory_equal(here.proof, there.proof, CACHE_PROOF); /* penalties see one password */
+	assert_int_equal(cache_flush(&c, "anna"), 1);
 	free(c.rows.at);
 }
 
@@ -400,6 +418,7 @@ int main(void)
 		cmocka_unit_test(a_full_cache_gives_up_what_was_used_longest_ago),
 		cmocka_unit_test(one_user_or_all_can_be_forgotten),
 		cmocka_unit_test(a_user_can_be_forgotten_by_the_name_of_his_record),
+		cmocka_unit_test(what_was_right_from_one_address_is_checked_again_from_another),
 		cmocka_unit_test(without_a_time_nothing_is_remembered),
 		cmocka_unit_test(each_failure_doubles_the_time_up_to_eight_times),
 		cmocka_unit_test(failures_at_one_time_wait_behind_each_other_and_then_are_refused),
