@@ -98,6 +98,23 @@ fuzz_mbox_journal_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/plugins/storage-mbox
 	-DVERSION='"$(VERSION)"'
 fuzz_mbox_journal_LDFLAGS = $(FUZZ_LINK)
 
+FUZZ_TARGETS += fuzz-archive-member
+fuzz_archive_member_SOURCES = tests/fuzz/fuzz_archive_member.c plugins/storage-archive/member.c $(FUZZ_MAIN)
+fuzz_archive_member_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/plugins/storage-archive $(ZLIB_CFLAGS)
+fuzz_archive_member_LDFLAGS = $(FUZZ_LINK)
+fuzz_archive_member_LDADD = $(ZLIB_LIBS)
+FUZZ_TARGETS += fuzz-archive-index
+fuzz_archive_index_SOURCES = tests/fuzz/fuzz_archive_index.c plugins/storage-archive/index.c $(FUZZ_MAIN)
+fuzz_archive_index_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/plugins/storage-archive
+fuzz_archive_index_LDFLAGS = $(FUZZ_LINK)
+FUZZ_TARGETS += fuzz-archive-walk
+fuzz_archive_walk_SOURCES = tests/fuzz/fuzz_archive_walk.c tests/unit/plugin_host.c \
+	tests/unit/plugin_host.h $(storage_archive_sources) $(FUZZ_MAIN)
+fuzz_archive_walk_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/plugins/storage-archive \
+	$(storage_archive_cppflags)
+fuzz_archive_walk_LDFLAGS = $(FUZZ_LINK)
+fuzz_archive_walk_LDADD = $(storage_archive_libs)
+
 FUZZ_TARGETS += fuzz-proxy
 fuzz_proxy_SOURCES = tests/fuzz/fuzz_proxy.c core/login/proxy.c $(FUZZ_MAIN)
 fuzz_proxy_LDFLAGS = $(FUZZ_LINK)
