@@ -130,7 +130,9 @@ static void no_descriptors(struct kit *k)
 		limit(RLIMIT_NOFILE, (rlim_t)fd + more);
 		if (box_try(&b, k, RESTANTE_SESSION) != RESTANTE_OK)
 			continue;
-		if (box_try_list(&b) == RESTANTE_OK && b.n > 0) {
+		if (box_try_list(&b) == RESTANTE_OK && b.n != n)
+			fail("list: it says OK, with %zu messages of %zu", b.n, n);
+		if (b.n > 0) {
 			limit(RLIMIT_NOFILE, (rlim_t)fd);
 			(void)box_read(&b, b.list[0].key, 4096, &body, &out);
 			limit(RLIMIT_NOFILE, RLIM_INFINITY);
@@ -148,7 +150,7 @@ static void no_descriptors(struct kit *k)
 static void no_room(struct kit *k)
 {
 	static const rlim_t sizes[] = {0, 1, 100, 4096, 20000, 70000};
-	struct buf m = {0};
+	struct buf m = {0}, wire = {0}, whole = {0};
 	struct box b;
 	size_t accepted = 2;
 
@@ -177,7 +179,15 @@ static void no_room(struct kit *k)
 	box_begin(&b, k);
 	if (b.n != accepted)
 		fail("%zu messages were accepted, %zu are there", accepted, b.n);
+	to_wire(&m, &whole);
+	for (size_t i = 2; i < b.n; i++) {
+		box_wire(&b, i, &wire);
+		if (!same(&wire, &whole))
+			fail("message %zu was accepted, and is not whole", i + 1);
+	}
 	box_close(&b);
+	buf_free(&wire);
+	buf_free(&whole);
 	buf_free(&m);
 	all_well(k, accepted);
 }

@@ -173,7 +173,7 @@ static void octets(struct kit *k)
 	fill_samples(k);
 	need_some(k, &b);
 	for (size_t i = 0; i < b.n; i++)
-		box_wire(&b, i, &wire);
+		box_exact(&b, i, &wire);
 	buf_free(&wire);
 	box_close(&b);
 }
@@ -283,6 +283,24 @@ static void gone(struct kit *k)
 	box_close(&b);
 }
 
+/* As a session does that waits for its client. */
+static void keep(struct kit *k)
+{
+	struct buf wire = {0};
+	struct box b;
+
+	fill(k, 2);
+	box_begin(&b, k);
+	for (size_t i = 0; i <= b.n && i < 3; i++) {
+		if (legal("keep", b.s->keep(b.st), OPEN_RESULTS) != RESTANTE_OK)
+			fail("keep: it says that the mailbox is not held any more");
+		if (i < b.n)
+			box_wire(&b, i, &wire);
+	}
+	buf_free(&wire);
+	box_close(&b);
+}
+
 /* A later core: longer structures, a higher minor version. What it passes beyond 1.0 is not read,
  * what it gets is not written over. */
 static void later(struct kit *k)
@@ -372,6 +390,7 @@ const struct kit_case read_cases[] = {
 	{"partly", "a message need not be read to its end", NEED_STORAGE, 30, partly},
 	{"flags", "BODY_CRLF and BODY_NODOT are true", NEED_STORAGE, 30, body_flags},
 	{"gone", "a key that is unknown does no harm", NEED_STORAGE, 10, gone},
+	{"keep", "keep() leaves the session as it is", NEED_STORAGE | NEED_KEEP, 10, keep},
 	{"later", "a core of a later version is served", NEED_STORAGE, 10, later},
 	{"copies", "nothing that open() was given is used afterwards", NEED_STORAGE, 10, copies},
 	{NULL, NULL, 0, 0, NULL},

@@ -16,6 +16,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+enum { WAKE_MS = 100 };
+
 /* Not those that have no error to give, nor close(), whose error nobody can act upon. */
 static const char *const calls[] = {"open", "openat", "read", "pread64", "readv", "preadv", "write",
 	"pwrite64", "writev", "pwritev", "fsync", "fdatasync", "rename", "renameat", "renameat2",
@@ -89,8 +91,9 @@ static bool counts(const struct seccomp_notif *asked)
 	return !writes || asked->data.args[0] > 2;
 }
 
-/* Answers until the child has ended; the number of its calls. */
-static unsigned watch(int fd, unsigned nth)
+/* Answers until the child has ended, with *status; the number of its calls. Processes that it has
+ * left behind would keep the descriptor from telling the end. */
+static unsigned watch(int fd, pid_t pid, unsigned nth, int *status)
 {
 	struct seccomp_notif *asked;
 	struct seccomp_notif_resp *answer;
@@ -99,9 +102,10 @@ static unsigned watch(int fd, unsigned nth)
 
 	if (seccomp_notify_alloc(&asked, &answer) != 0)
 		fail("no memory");
-	while (poll(&p, 1, -1) > 0 && (p.revents & POLLIN) != 0) {
+	while (waitpid(pid, status, WNOHANG) == 0) {
 		memset(asked, 0, sizeof(*asked));
-		if (seccomp_notify_receive(fd, asked) != 0)
+		if (poll(&p, 1, WAKE_MS) <= 0 || (p.revents & POLLIN) == 0 ||
+			seccomp_notify_receive(fd, asked) != 0)
 			continue;
 		*answer = (struct seccomp_notif_resp){
 			.id = asked->id, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE};
@@ -139,11 +143,11 @@ unsigned failed_at(
 	fd = receive_descriptor(pair[0]);
 	close(pair[0]);
 	if (fd != -1) {
-		n = watch(fd, nth);
+		n = watch(fd, pid, nth, status);
 		close(fd);
-	}
-	if (waitpid(pid, status, 0) != pid)
+	} else if (waitpid(pid, status, 0) != pid) {
 		fail("waitpid: %s", strerror(errno));
+	}
 	if (WIFEXITED(*status) && WEXITSTATUS(*status) == KIT_CANNOT)
 		skip("this system does not let a process watch another's system calls (seccomp)");
 	return n;

@@ -64,7 +64,8 @@ enum kit_need {
 	NEED_VERIFY = 128,
 	NEED_LOOKUP = 256,
 	NEED_TOKENS = 512, /* token() */
-	NEED_TOKEN = 1024  /* token= on the command line */
+	NEED_TOKEN = 1024, /* token= on the command line */
+	NEED_KEEP = 2048
 };
 
 struct kit_case {
@@ -138,8 +139,10 @@ void box_close(struct box *);
 void box_forget(struct box *); /* the list */
 /* The whole stored message into *out, read() asked for at most piece octets. OK or the result. */
 int box_read(struct box *, uint64_t key, size_t piece, struct restante_body *, struct buf *out);
-/* The wire form of message i, which must be as long as list() and body() say. */
+/* The wire form of message i, which must be there. */
 void box_wire(struct box *, size_t i, struct buf *wire);
+/* The same, and it must be as long as list() and body() say. */
+void box_exact(struct box *, size_t i, struct buf *wire);
 /* One message into a handle. commit 0 drops it. */
 int box_put(struct box *, const struct restante_put *, const struct buf *, int commit);
 /* A delivery of its own: open, put, close; must succeed. */

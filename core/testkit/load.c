@@ -123,6 +123,8 @@ unsigned kit_offers(const struct kit *k)
 		offers |= NEED_NOTES;
 	if (k->storage != NULL && k->storage->maintain != NULL)
 		offers |= NEED_MAINTAIN;
+	if (k->storage != NULL && RESTANTE_HAS(k->storage, keep))
+		offers |= NEED_KEEP;
 	if (k->auth != NULL)
 		offers |= NEED_AUTH;
 	if (k->auth != NULL && k->auth->verify != NULL)
