@@ -152,6 +152,9 @@ void control_listen(struct auth *);
 /* refuse.c: logs it with the reason and sends AUTH_FAIL, a DENY with a time for its answer that
  * tells nothing. Ends the request. why: a word; NULL = that of the result. */
 void refuse(struct request *, int result, const char *why);
+/* The client has gone while a worker looked. A failure is one all the same: to hang up early must not
+ * be the cheap way to guess. Ends the request. */
+void refuse_absent(struct request *, int result);
 /* The user has logged in too recently (RFC 2449 section 6.5). */
 void refuse_for(struct request *, int64_t seconds);
 

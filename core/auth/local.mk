@@ -25,6 +25,12 @@ restante_auth_CFLAGS = $(AM_CFLAGS) $(LIBEVENT_CFLAGS) $(CRYPTO_CFLAGS)
 restante_auth_LDADD = core/auth/libmech.a core/pop3/libpop3.a core/conf/libconf.a core/ipc/libipc.a core/sys/libsys.a \
 	core/base/libbase.a $(LIBEVENT_LIBS) $(CRYPTO_LIBS) $(SECCOMP_LIBS)
 
+# What fail2ban needs to read the log goes with the other documentation, to be copied to /etc/fail2ban.
+fail2banfilterdir = $(docdir)/fail2ban/filter.d
+dist_fail2banfilter_DATA = packaging/fail2ban/filter.d/restante.conf
+fail2banjaildir = $(docdir)/fail2ban/jail.d
+dist_fail2banjail_DATA = packaging/fail2ban/jail.d/restante.conf
+
 restante_worker_SOURCES = \
 	core/auth/worker.c \
 	core/auth/backends.c core/auth/backends.h

@@ -131,6 +131,12 @@ int memory_answered(struct request *r, int result, uint32_t backend, struct rest
 	return 1;
 }
 
+int memory_known(struct request *r)
+{
+	begin(r);
+	return r->memory.attempt.known;
+}
+
 int64_t memory_failed(struct request *r)
 {
 	struct remembered *m = &r->memory;

@@ -38,6 +38,8 @@ int memory_refuses(struct request *);
  * in room. 0: it was the cache that was wrong, and the worker was asked again. */
 int memory_answered(struct request *, int result, uint32_t backend, struct restante_user *user,
 	const char **room, size_t cap);
+/* Has the user logged in from this address before? */
+int memory_known(struct request *);
 /* For how many ms the answer to a failure is to wait. */
 int64_t memory_failed(struct request *);
 /* Everything is right: remembers that. Or the user has logged in too recently: how many seconds it

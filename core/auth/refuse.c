@@ -27,9 +27,10 @@ static const char *reason(int result)
 									      : "backend";
 }
 
-/* fail2ban reads these lines (packaging/fail2ban). The address stands before all that a client has
- * chosen, so that nothing can push it out of a line that is cut, or pretend to be it. */
-static void log_failure(const struct request *r, const char *why)
+/* fail2ban reads these lines (packaging/fail2ban), and restanted(8) describes them. What is ours
+ * stands before all that a client has chosen, so that nothing can push it out of a line that is
+ * cut, or pretend to be it. */
+static void log_failure(struct request *r, const char *why)
 {
 	struct buf line = {0};
 
@@ -37,6 +38,7 @@ static void log_failure(const struct request *r, const char *why)
 	log_field(&line, "ip", r->client_ip);
 	log_field(&line, "mech", r->x.mech->name);
 	log_field(&line, "reason", why);
+	log_field(&line, "known", memory_known(r) ? "yes" : "no");
 	log_field(&line, "user", r->x.user);
 	if (r->note != NULL)
 		log_field(&line, "note", r->note);
@@ -87,6 +89,17 @@ void refuse(struct request *r, int result, const char *why)
 		send_failure(r, RESTANTE_TEMP, 0);
 		break;
 	}
+}
+
+/* Whether a mechanism with more steps would have failed is not known. */
+void refuse_absent(struct request *r, int result)
+{
+	if (!r->lookup && (r->x.what == VERIFY_PASSWORD || r->x.what == VERIFY_TOKEN) &&
+		(result == RESTANTE_DENY || result == RESTANTE_NONE)) {
+		log_failure(r, reason(result));
+		(void)memory_failed(r);
+	}
+	request_free(r);
 }
 
 void refuse_for(struct request *r, int64_t seconds)

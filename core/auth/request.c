@@ -246,7 +246,7 @@ void request_answered(struct request *r, int result, const struct restante_user 
 
 	r->state = WITH_CLIENT;
 	if (r->login == NULL) {
-		request_free(r);
+		refuse_absent(r, result);
 		return;
 	}
 	if (r->lookup) {

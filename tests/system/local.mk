@@ -25,6 +25,7 @@ SYSTEM_TESTS = \
 	tests/system/test_attack.py \
 	tests/system/test_policy.py \
 	tests/system/test_control.py \
+	tests/system/test_fail2ban.py \
 	tests/system/test_server.py \
 	tests/system/test_master.py \
 	tests/system/test_privileges.py \

@@ -524,6 +524,23 @@ static void what_is_aborted_is_not_answered(void **state)
 	assert_true(silent(&h->login, 100) && silent(&h->session, 0));
 }
 
+/* Bug class: who hangs up before the answer has guessed for nothing. */
+static void a_wrong_password_counts_though_nobody_waits_for_the_answer(void **state)
+{
+	struct house *h = *state;
+	int64_t began;
+
+	start_worker(h);
+	plain(h, 1, "tardy", "one");
+	abort_it(h, 1);
+	plain(h, 2, "ok", "x"); /* behind it: the only worker has answered then */
+	assert_int_equal(receive(h, &h->login), MSG_AUTH_OK);
+	began = clock_us();
+	plain(h, 3, "tardy", "two");
+	expect_fail(h, 3, RESTANTE_DENY);
+	assert_true(h->when - began > 2 * DELAY_MS * 1000);
+}
+
 static void nonsense_from_login_is_refused_and_the_rest_goes_on(void **state)
 {
 	struct house *h = *state;
@@ -602,6 +619,7 @@ int main(void)
 		IN_HOUSE(logins_queue_behind_a_slow_one),
 		IN_HOUSE(without_a_worker_a_login_waits_for_a_bounded_time),
 		IN_HOUSE(what_is_aborted_is_not_answered),
+		IN_HOUSE(a_wrong_password_counts_though_nobody_waits_for_the_answer),
 		IN_HOUSE(a_session_process_that_is_slow_to_read_loses_no_login),
 		IN_HOUSE(nonsense_from_login_is_refused_and_the_rest_goes_on),
 	};
