@@ -15,9 +15,10 @@ TESTS += tests/bench/load_test
 EXTRA_DIST += tests/bench/load_test tests/bench/bench.py tests/bench/rows.py \
 	tests/bench/mailboxes.py tests/bench/servers.py
 
-bench: all restante-load restante-bounds
+bench: all restante-load restante-bounds boundary-bench storage-memory.la
 	python3 $(srcdir)/tests/bench/bench.py --tools $(builddir) $(BENCH)
 	python3 $(srcdir)/tests/bench/mbox.py --tools $(builddir) $(BENCH)
+	python3 $(srcdir)/tests/bench/boundary.py --tools $(builddir) $(BENCH)
 CLEANFILES += restante-bounds
 .PHONY: bench
 
@@ -38,3 +39,17 @@ attack: all
 	RESTANTE_SOURCE=$(abs_top_srcdir) RESTANTE_BUILD=$(abs_top_builddir) \
 		python3 $(srcdir)/tests/bench/attack.py $(ATTACK)
 .PHONY: attack
+
+# The plugin boundary alone: a storage in memory, called by name and through the ABI.
+EXTRA_PROGRAMS += boundary-bench
+EXTRA_LTLIBRARIES += storage-memory.la
+boundary_bench_SOURCES = tests/bench/boundary_bench.c tests/bench/memory.c tests/bench/memory.h
+boundary_bench_CFLAGS = $(AM_CFLAGS)
+storage_memory_la_SOURCES = tests/bench/memory.c tests/bench/memory.h
+storage_memory_la_CFLAGS = $(AM_CFLAGS)
+storage_memory_la_LDFLAGS = $(plugin_link) -rpath $(pkglibdir)
+CLEANFILES += boundary-bench storage-memory.la
+EXTRA_DIST += tests/bench/boundary.py
+bench-boundary: all restante-load boundary-bench storage-memory.la
+	python3 $(srcdir)/tests/bench/boundary.py --tools $(builddir) $(BENCH)
+.PHONY: bench-boundary
