@@ -79,8 +79,8 @@ extern const struct kit_case entry_cases[], read_cases[], write_cases[], process
 	crash_cases[], fault_cases[], auth_cases[];
 
 /* End the case. */
-_Noreturn void fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-_Noreturn void skip(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void fail(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));
+void skip(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));
 
 /* --- run.c --- */
 enum { KIT_PASSED = 0, KIT_FAILED = 1, KIT_USAGE = 2, KIT_CANNOT = 4, KIT_SKIPPED = 77 };

@@ -22,15 +22,13 @@
 
 enum { SHOWN = 16 * 1024, VALGRIND_FOUND = 9 };
 
-__attribute__((format(printf, 3, 0))) static _Noreturn void end(
-	int status, const char *word, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static void say(const char *word, const char *fmt, va_list ap)
 {
 	fflush(stdout);
 	printf("%s: ", word);
 	vprintf(fmt, ap);
 	printf("\n");
 	fflush(stdout);
-	_exit(status);
 }
 
 void fail(const char *fmt, ...)
@@ -38,7 +36,9 @@ void fail(const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	end(KIT_FAILED, "FAIL", fmt, ap);
+	say("FAIL", fmt, ap);
+	va_end(ap);
+	_exit(KIT_FAILED);
 }
 
 void skip(const char *fmt, ...)
@@ -46,7 +46,9 @@ void skip(const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	end(KIT_SKIPPED, "SKIP", fmt, ap);
+	say("SKIP", fmt, ap);
+	va_end(ap);
+	_exit(KIT_SKIPPED);
 }
 
 /* --- the child --- */
