@@ -148,21 +148,10 @@ int64_t memory_failed(struct request *r)
 	return penalties_failed(&r->auth->memory.penalties, &m->attempt, fingerprint, clock_ms());
 }
 
-/* A record may ask for more than CAPA has announced. */
-static int64_t login_delay_ms(const struct conf *c, const struct restante_user *user)
-{
-	int64_t delay = conf_user_num(c, user, "login_delay"),
-		most = conf_num(c, "login_delay_max"), usual = conf_num(c, "login_delay");
-
-	if (most > 0 && delay > most && delay > usual)
-		delay = most > usual ? most : usual;
-	return delay * 1000;
-}
-
 int64_t memory_passed(struct request *r, const struct restante_user *user)
 {
 	struct memory *m = &r->auth->memory;
-	int64_t now = clock_ms(), delay = login_delay_ms(r->auth->conf, user);
+	int64_t now = clock_ms(), delay = 1000 * conf_user_login_delay(r->auth->conf, user);
 	struct login_row *last;
 
 	begin(r);

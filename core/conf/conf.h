@@ -74,6 +74,8 @@ int conf_user_check_core(const struct conf *, const struct restante_user *);
 /* A core setting with the user's override. */
 const char *conf_user_str(const struct conf *, const struct restante_user *, const char *name);
 int64_t conf_user_num(const struct conf *, const struct restante_user *, const char *name);
+/* The user's login_delay in seconds: no larger than CAPA has announced before login. */
+int64_t conf_user_login_delay(const struct conf *, const struct restante_user *);
 /* The storage of this user, NULL when it is not in the configuration (conf_user_check says so). */
 const struct conf_plugin *conf_user_storage(const struct conf *, const struct restante_user *);
 

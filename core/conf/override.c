@@ -142,6 +142,16 @@ int64_t conf_user_num(const struct conf *c, const struct restante_user *user, co
 	return num;
 }
 
+int64_t conf_user_login_delay(const struct conf *c, const struct restante_user *user)
+{
+	int64_t delay = conf_user_num(c, user, "login_delay"),
+		most = conf_num(c, "login_delay_max"), usual = conf_num(c, "login_delay");
+
+	if (most > 0 && delay > most && delay > usual)
+		delay = most > usual ? most : usual;
+	return delay;
+}
+
 const struct conf_plugin *conf_user_storage(const struct conf *c, const struct restante_user *user)
 {
 	static const char prefix[] = "storage-";

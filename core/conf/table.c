@@ -136,7 +136,7 @@ const struct conf_row conf_table[] = {
 	{{"login_delay_max", RESTANTE_SECONDS, 0, "0",
 		 "the largest login_delay that a record may set; CAPA says it before login",
 		 "0..1d"},
-		LOGIN | AUTH},
+		LOGIN | AUTH | SESSION},
 	/* delivery */
 	{{"listen_lmtp", CONF_LOCAL, RESTANTE_LIST, NULL,
 		 "addresses on this machine where an MTA delivers by LMTP", NULL},

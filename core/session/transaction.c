@@ -148,7 +148,7 @@ static void do_capa(struct session *s, const struct command *c)
 		.utf8 = true,
 		.utf8_user = true,
 		.expire_days = (int32_t)conf_num(s->conf, "expire"),
-		.login_delay = (uint32_t)conf_user_num(s->conf, s->user, "login_delay"),
+		.login_delay = (uint32_t)conf_user_login_delay(s->conf, s->user),
 		.implementation = "Restante",
 	};
 	unsigned char *to = out_room(&s->out, CAPA_MAX);

@@ -89,6 +89,44 @@ def test_each_application_has_its_password_and_loses_it_alone(server, name):
     assert refused(server, user, password="two")[0].startswith(b"+OK")
 
 
+def test_a_user_with_a_login_delay_waits_and_others_do_not(server, name):
+    """RFC 2449 section 6.5 and 8.1.1: the code, and a right password all the same."""
+    user = server.user(name, [MESSAGE], extra="login_delay=1h")
+    other = server.user(name + "-other")
+    with server.login(user) as c:
+        assert "LOGIN-DELAY 3600" in c.capa()
+        c.quit()
+    said = refused(server, user)[0]
+    assert said.startswith(b"-ERR [LOGIN-DELAY] ") and re.search(rb" 3(600|5\d\d)$", said)
+    assert refused(server, user, source="127.0.0.9")[0].startswith(b"-ERR [LOGIN-DELAY] ")
+    assert refused(server, user, password="wrong")[0] == WRONG, "a guess is told nothing about the user"
+    server.wait_log(rf"login failed: .*reason=login_delay user={name}\b")
+    for _ in range(2):
+        with server.login(other) as c:
+            assert not [line for line in c.capa() if line.startswith("LOGIN-DELAY")]
+            c.quit()
+
+
+def test_a_login_delay_is_over_when_its_time_is(server, name):
+    user = server.user(name, extra="login_delay=1")
+    with server.login(user) as c:
+        c.quit()
+    eventually(lambda: refused(server, user)[0].startswith(b"+OK"))
+
+
+def test_the_largest_login_delay_is_announced_before_login(folder, name):
+    """RFC 2449 section 6.5: with USER, where it may be another for the user."""
+    sub = folder / "delays"
+    sub.mkdir()
+    with Server(sub, login_delay=60, login_delay_max=600) as server:
+        user = server.user(name, extra="login_delay=1h")
+        with server.connect() as c:
+            assert "LOGIN-DELAY 600 USER" in c.capa()
+            c.login(user)
+            assert "LOGIN-DELAY 600" in c.capa()
+            c.quit()
+
+
 def test_nologin_as_a_setting_closes_the_server_for_all(folder, name):
     sub = folder / "closed"
     sub.mkdir()
