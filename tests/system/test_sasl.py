@@ -1,18 +1,20 @@
 """SASL: SCRAM (RFC 5802, 7677, 9266), EXTERNAL (RFC 4422), OAUTHBEARER (RFC 7628) and XOAUTH2.
 
 What the client says is said by others: gsasl speaks SCRAM and EXTERNAL, and this test carries its lines between it and
-the server; over TLS openssl s_client carries them, which also tells the exporter's value. curl and mpop do all by
-themselves. Only tls-server-end-point, which none of them has, is spoken by a few lines here.
+the server; over TLS openssl s_client carries them, which also tells the exporter's value. curl, mpop and fetchmail do
+all by themselves. Only tls-server-end-point, which none of them has, is spoken by a few lines here.
 """
 
 import base64
 import hashlib
 import hmac
 import json
+import pathlib
 import re
 import shutil
 import ssl
 import subprocess
+import tempfile
 import time
 
 import pytest
@@ -341,6 +343,39 @@ def test_scram_plus_with_the_binding_of_another_connection_is_refused(server, an
     wait_failed(server, ann, mechanism, "binding")
 
 
+def test_scram_plus_with_a_wrong_password_is_refused(server, ann):
+    mechanism = "SCRAM-SHA-256-PLUS"
+    with SClient(server.tls_port) as c, Gsasl(mechanism, *password(ann, "wrong"), exporter=c.exporter) as gsasl:
+        assert converse(c, mechanism, gsasl, True).startswith(b"-ERR [AUTH]")
+    wait_failed(server, ann, mechanism, "refused")
+
+
+def test_a_scram_plus_login_cannot_be_replayed_nor_be_passed_off_as_one_without_binding(server, ann):
+    """Who has the whole exchange of one connection has nothing for another, with or without -PLUS."""
+    mechanism = "SCRAM-SHA-256-PLUS"
+    with SClient(server.tls_port) as c, Gsasl(mechanism, *password(ann), exporter=c.exporter) as gsasl:
+        final = gsasl.say(c.command(f"AUTH {mechanism} {gsasl.first}")[2:].decode())
+        assert c.command(final).startswith(b"+ ")
+        assert c.command("").startswith(b"+OK")
+    plain = b64(b"n,," + base64.b64decode(gsasl.first).split(b",", 2)[2])
+    for mech, first, why in ((mechanism, gsasl.first, "binding"), ("SCRAM-SHA-256", plain, "binding")):
+        after = len(server.log())
+        with SClient(server.tls_port) as c:
+            assert c.command(f"AUTH {mech} {first}").startswith(b"+ ")
+            assert c.command(final).startswith(b"-ERR [AUTH]")
+        wait_failed(server, ann, mech, why, after)
+
+
+@pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
+def test_scram_plus_does_not_bind_to_tls_unique(server, ann, version):
+    """RFC 9266 section 3: TLS 1.3 has none; and in 1.2 (RFC 7627 section 1) a man in the middle can make two alike."""
+    v = getattr(ssl.TLSVersion, version)
+    with server.connect(tls=client_context(minimum_version=v, maximum_version=v)) as c:
+        first = b"p=tls-unique,,n=" + ann.name.encode() + b",r=rOprNGfwEbeRWgbNEkqO"
+        c.err("AUTH SCRAM-SHA-256-PLUS " + b64(first), "AUTH")
+    wait_failed(server, ann, "SCRAM-SHA-256-PLUS", "binding")
+
+
 def test_a_client_that_was_kept_from_binding_is_refused(server, ann):
     """RFC 5802 section 6: it could, and did not see that the server can."""
     with SClient(server.tls_port) as c, Gsasl("SCRAM-SHA-256", *password(ann)) as gsasl:
@@ -621,13 +656,16 @@ def test_curl_with_a_token(server, ann, issuer, mechanism, ir):
 def test_curl_with_a_password(server, ann, mechanism):
     words = ["--user", f"{ann.name}:{ann.password}", "--login-options", f"AUTH={mechanism}"]
     assert curl(server, *words).encode() == MESSAGE
+    words[1] = f"{ann.name}:wrong"
+    curl(server, *words, good=False)
 
 
 def test_curl_with_a_certificate(server, name, authority):
     server.user(name, [MESSAGE], secret="*")
-    cert, key = authority.client(f"/CN={name}")
-    words = ["--cert", cert, "--key", key, "--login-options", "AUTH=EXTERNAL", "--user", f"{name}:"]
-    assert curl(server, *words).encode() == MESSAGE
+    for user, good in ((name, True), (f"{name}-other", False)):
+        cert, key = authority.client(f"/CN={user}")
+        words = ["--cert", cert, "--key", key, "--login-options", "AUTH=EXTERNAL", "--user", f"{name}:"]
+        assert curl(server, *words, good=good).encode() == (MESSAGE if good else b"")
 
 
 def mpop(server, user, auth, secret, *more, good=True):
@@ -666,6 +704,72 @@ def test_mpop_with_a_certificate(server, name, authority):
     cert, key = authority.client(f"/CN={name}")
     words = f"--tls-cert-file={cert}", f"--tls-key-file={key}"
     assert mpop(server, user, "external", "", *words) == [MESSAGE]
+    cert, key = authority.client("/CN=somebody-else")
+    mpop(server, user, "external", "", f"--tls-cert-file={cert}", f"--tls-key-file={key}", good=False)
+
+
+def fetchmail(server, user, proto, secret):
+    """(messages, exit status)"""
+    need("fetchmail")
+    out = pathlib.Path(tempfile.mkdtemp(dir=server.folder, prefix="fetchmail-"))
+    rc = out / "rc"
+    rc.write_text(
+        f"set no syslog\npoll localhost proto {proto} service {server.tls_port} auth password\n"
+        f'user "{user.name}" pass "{secret}" is "nobody" here ssl sslproto "auto" sslcertck\n'
+        f'sslcertfile "{server.certificate}" no rewrite fetchall keep mda "/bin/sh -c \'cat > {out}/got\'"\n'
+    )
+    for path in (out, rc):
+        path.chmod(0o700)
+        if ROOT:
+            shutil.chown(path, "nobody", "nogroup")
+    as_nobody = {"user": "nobody", "group": "nogroup", "extra_groups": []} if ROOT else {}
+    words = ["env", f"FETCHMAILHOME={out}", "fetchmail", "-f", rc, "--nodetach", "-s", "--pidfile", out / "pid"]
+    status = subprocess.run([str(w) for w in words], capture_output=True, timeout=60, **as_nobody).returncode
+    return [p.read_bytes() for p in out.glob("got")], status
+
+
+def test_fetchmail_with_a_password(server, ann):
+    (got,), status = fetchmail(server, ann, "pop3", ann.password)
+    assert status == 0 and got.endswith(b"\nbody\n")
+    assert fetchmail(server, ann, "pop3", "wrong") == ([], 3)  # fetchmail(1): 3 is a refused login
+
+
+# --- APOP
+
+
+@pytest.fixture(scope="module")
+def old(folder):
+    """Offers APOP, and the SASL mechanisms of the default."""
+    sub = folder / "old"
+    sub.mkdir()
+    with Server(sub, apop=True, max_auth_failures=100) as running:
+        yield running
+
+
+@pytest.mark.parametrize("client", ["curl", "mpop", "fetchmail"])
+def test_apop_with_a_client_that_does_it_all(old, name, client):
+    user = old.user(name, [MESSAGE])
+    if client == "curl":
+        words = "--login-options", "AUTH=+APOP", "--user"
+        assert curl(old, *words, f"{name}:{user.password}").encode() == MESSAGE
+        curl(old, *words, f"{name}:wrong", good=False)
+    elif client == "mpop":
+        assert mpop(old, user, "apop", user.password) == [MESSAGE]
+        mpop(old, user, "apop", "wrong", good=False)
+    else:
+        assert len(fetchmail(old, user, "apop", user.password)[0]) == 1
+        assert fetchmail(old, user, "apop", "wrong") == ([], 3)
+    assert len(re.findall(rf"login failed: .*mech=APOP reason=refused user={name}\b", old.log())) == 1
+
+
+def test_apop_is_taken_only_where_the_greeting_offers_it(server, ann):
+    """RFC 1939 section 7: the timestamp in the greeting is the offer."""
+    with server.connect(tls=True) as c:
+        assert b"<" not in c.greeting
+        digest = hashlib.md5(c.greeting + ann.password.encode()).hexdigest()
+        assert not c.err(f"APOP {ann.name} {digest}").startswith(b"-ERR [")
+        c.login(ann)
+    assert "mech=APOP" not in server.log()
 
 
 # --- settings
