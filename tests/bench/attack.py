@@ -54,7 +54,7 @@ async def guess(port, source, user, password, replies):
         elif b"failed logins" in last:
             replies["refused unheard"] += 1
         else:
-            replies["no connection" if lines[0][:3] != b"+OK" else "trouble"] += 1
+            replies["busy" if b"Cannot check" in last else "no connection"] += 1
     except OSError:
         replies["no connection"] += 1
     finally:

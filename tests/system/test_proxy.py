@@ -348,6 +348,32 @@ def test_haproxy_without_tls(server, haproxy, name, how):
     server.wait_log("no login ip=127.5.0.2 .*why=quit", after=end)
 
 
+@pytest.mark.parametrize("how", ["handed", "ended"])
+def test_who_and_penalties_have_the_address_of_haproxys_client(folder, name, how):
+    """Bug class: all clients of a proxy pay for one."""
+    if not shutil.which("haproxy"):
+        pytest.skip("no haproxy")
+    sub = folder / f"asked-{how}"
+    sub.mkdir()
+    settings = {"plaintext_auth": "tls", "proxy_tls": "yes", "auth_failure_delay": "1s"}
+    with Fronted(sub, **settings) as server, HAProxy(sub, server) as haproxy:
+        user = server.user(name, [MESSAGE])
+        with haproxy.connect(how, "127.6.0.3", tls=True) as c:
+            c.ok("USER nobody-such")
+            c.err("PASS x", "AUTH")
+        server.wait_log("login failed: ip=127.6.0.3 .*user=nobody-such")
+        with haproxy.connect(how, "127.6.0.4", tls=True) as c:
+            c.login(user)
+            who = server.ctl("who").stdout
+            assert re.search(rf"user={name} .*ip=127.6.0.4 .*tls=TLSv1.3", who), who
+            c.quit()
+        penalties = server.ctl("penalty", "list").stdout
+        assert re.search(r"^address=127.6.0.3 ", penalties, re.M), penalties
+        assert not re.search("127.0.0.1|127.6.0.4", penalties), penalties
+        assert server.ctl("penalty", "clear", "127.6.0.3").returncode == 0
+        assert "127.6.0.3" not in server.ctl("penalty", "list").stdout
+
+
 def test_the_limit_of_an_address_holds_behind_haproxy(folder):
     if not shutil.which("haproxy"):
         pytest.skip("no haproxy")
