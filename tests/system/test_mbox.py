@@ -135,6 +135,33 @@ def test_deleting_all_leaves_an_empty_file(server, user):
     assert user.mbox.stat().st_mode == mode
 
 
+def test_quit_that_cannot_delete_says_so(server, user):
+    """Courier and Cyrus say +OK. RFC 1939 section 6: -ERR some deleted messages not removed."""
+    fill(user, samples())
+    before = user.mbox.read_bytes()
+    user.mbox.chmod(0o444)
+    if ROOT:
+        os.chown(user.mbox, 0, 0)
+    with server.login(user) as c:
+        c.ok("DELE 1")
+        assert c.quit().startswith(b"-ERR")
+    assert user.mbox.read_bytes() == before
+
+
+def test_a_from_line_in_a_body_is_body(server, user):
+    """Dovecot splits a message there, and writes its headers into the body."""
+    body = b"Subject: one\n\nHe wrote:\n" + FROM + b"Subject: no header\n\nAnd:\n\nFrom me to you\n"
+    two = b"Subject: two\n\n"
+    user.mbox.write_bytes(entry(two) + FROM + body + b"\n" + entry(two))
+    own(user, user.mbox)
+    with server.login(user) as c:
+        assert [c.retr(n) for n in c.sizes()] == [wire(m) for m in (two, body, two)]
+        c.ok("DELE 1")
+        c.ok("DELE 3")
+        c.quit()
+    assert user.mbox.read_bytes() == FROM + body + b"\n"
+
+
 def test_mail_that_comes_while_a_session_lasts_stays(server, user):
     fill(user, [b"a: 1\n\none\n", b"a: 2\n\ntwo\n"])
     with server.login(user) as c:
