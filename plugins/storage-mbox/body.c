@@ -1,11 +1,12 @@
 /* body.c - one message.
  *
  * The file is not locked while a client downloads, so it is looked at twice: before a message is
- * promised, and after each piece that was read. Whoever changed it has then changed its times. What MTAs
- * append moves nothing. A piece that may be of two minds is not given away, and the message is not ended.
+ * promised, and after each piece that was read. Whoever changed it has then changed its times. What
+ * MTAs append moves nothing. A piece that may be of two minds is not given away, and the message is
+ * not ended.
  *
- * A message that others made longer or shorter (a Status field) is refused: its octets are frozen from
- * login on. The next session shows what there is then. */
+ * A message that others made longer or shorter (a Status field) is refused: its octets are frozen
+ * from login on. The next session shows what there is then. */
 #include <errno.h>
 #include <stdlib.h>
 #include <syslog.h>
@@ -56,7 +57,8 @@ static int64_t read_piece(void *b, void *buf, size_t n)
 	if (got < 0)
 		return mbox_failed(mb, "read", NULL);
 	if (got != (int64_t)n || !unchanged(r)) {
-		mb->host->log(mb->host->c, LOG_ERR, "%s was changed while a message was read", mb->path);
+		mb->host->log(
+			mb->host->c, LOG_ERR, "%s was changed while a message was read", mb->path);
 		return RESTANTE_TEMP;
 	}
 	r->off += n;
@@ -69,8 +71,8 @@ static int64_t read_piece(void *b, void *buf, size_t n)
 
 static int refuse(struct mbox *mb, const struct index_entry *was)
 {
-	mb->host->log(mb->host->c, LOG_ERR, "%s: message %s has changed since it was measured", mb->path,
-		entry_uid(&mb->index, was));
+	mb->host->log(mb->host->c, LOG_ERR, "%s: message %s has changed since it was measured",
+		mb->path, entry_uid(&mb->index, was));
 	return RESTANTE_TEMP;
 }
 
@@ -91,11 +93,14 @@ int mbox_body(void *st, uint64_t key, struct restante_body *out)
 		errno = ENOMEM;
 		return mbox_failed(mb, "read", NULL);
 	}
-	*mb->reader = (struct reader){.mb = mb, .off = e->from + e->from_len, .left = e->len,
-		.seen = mb->seen, .quoted = e->flags & ENTRY_QUOTED,
+	*mb->reader = (struct reader){.mb = mb,
+		.off = e->from + e->from_len,
+		.left = e->len,
+		.seen = mb->seen,
+		.quoted = e->flags & ENTRY_QUOTED,
 		.unquote.one = mb->quoting == QUOTING_MBOXO};
 	out->flags = (e->flags & ENTRY_CRLF ? RESTANTE_BODY_CRLF : 0u) |
-		(e->flags & ENTRY_NODOT ? RESTANTE_BODY_NODOT : 0u);
+		     (e->flags & ENTRY_NODOT ? RESTANTE_BODY_NODOT : 0u);
 	out->fd = -1;
 	out->off = 0;
 	out->len = e->len;

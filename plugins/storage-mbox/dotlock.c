@@ -1,9 +1,9 @@
 /* dotlock.c - the lock file beside the mbox.
  *
- * A file with a name of its own is made and linked to the lock's name, so that the lock has its contents
- * from its first moment, and one link is atomic on every file system. A lock is taken to be left behind
- * when the process that it names is dead, or, if it names none of this host, when nobody has
- * touched it for five minutes, which is what liblockfile says. */
+ * A file with a name of its own is made and linked to the lock's name, so that the lock has its
+ * contents from its first moment, and one link is atomic on every file system. A lock is taken to
+ * be left behind when the process that it names is dead, or, if it names none of this host, when
+ * nobody has touched it for five minutes, which is what liblockfile says. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -103,8 +103,8 @@ static bool stale(const char *lock, time_t now, struct stat *st)
 	return lives == 0 || now - st->st_mtim.tv_sec > STALE_SECONDS;
 }
 
-/* Removes the lock if it still is the file that was found stale: another may have been faster and hold
- * it by now, therefore it is renamed first, looked at, and given back. */
+/* Removes the lock if it still is the file that was found stale: another may have been faster and
+ * hold it by now, therefore it is renamed first, looked at, and given back. */
 static bool break_lock(const struct names *n, const struct stat *old)
 {
 	struct stat st;
@@ -161,7 +161,7 @@ static int link_own(const struct restante_host *host, const struct names *n, int
 static bool no_room(int error)
 {
 	return error == EACCES || error == EPERM || error == EROFS || error == ENOSPC ||
-		error == EDQUOT || error == ENAMETOOLONG || error == EMLINK || error == ENOENT;
+	       error == EDQUOT || error == ENAMETOOLONG || error == EMLINK || error == ENOENT;
 }
 
 int dotlock_take(const struct restante_host *host, const char *path, struct dotlock *d)
@@ -194,8 +194,8 @@ static bool still_ours(const struct names *n, const struct dotlock *d)
 {
 	struct stat there, own;
 
-	return lstat(n->lock, &there) == 0 && fstat(d->fd, &own) == 0 && there.st_ino == own.st_ino &&
-		there.st_dev == own.st_dev;
+	return lstat(n->lock, &there) == 0 && fstat(d->fd, &own) == 0 &&
+	       there.st_ino == own.st_ino && there.st_dev == own.st_dev;
 }
 
 bool dotlock_keep(const char *path, struct dotlock *d)

@@ -131,8 +131,9 @@ static bool unix_date(struct cursor *c, struct date *d)
 /* "23 Nov 2026 01:30:09" */
 static bool mail_date(struct cursor *c, struct date *d)
 {
-	return (d->day = number(c, 1, 2, 31)) >= 1 && spaces(c) && (d->month = name(c, months)) >= 0 &&
-		spaces(c) && (d->year = number(c, 4, 4, 9999)) >= 0 && spaces(c) && clock_time(c, d);
+	return (d->day = number(c, 1, 2, 31)) >= 1 && spaces(c) &&
+	       (d->month = name(c, months)) >= 0 && spaces(c) &&
+	       (d->year = number(c, 4, 4, 9999)) >= 0 && spaces(c) && clock_time(c, d);
 }
 
 /* A date that goes on to the end of the line. */
@@ -162,16 +163,16 @@ static bool whole_date(struct cursor c, struct date *d)
 		after = c;
 		spaces(&after);
 	}
-	return after.p == after.end ||
-		((size_t)(after.end - after.p) > sizeof(remote) - 1 &&
-			memcmp(after.p, remote, sizeof(remote) - 1) == 0);
+	return after.p == after.end || ((size_t)(after.end - after.p) > sizeof(remote) - 1 &&
+					       memcmp(after.p, remote, sizeof(remote) - 1) == 0);
 }
 
 /* Seconds since the epoch, by the Gregorian calendar counted from 1 March of the year 0. */
 static int64_t seconds_of(const struct date *d)
 {
 	int64_t year = d->year - (d->month < 2), month = (d->month + 10) % 12;
-	int64_t day = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + d->day - 1;
+	int64_t day = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 +
+		      d->day - 1;
 
 	return (((day - 719468) * 24 + d->hour) * 60 + d->minute - d->east) * 60 + d->second;
 }

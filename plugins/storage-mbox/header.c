@@ -1,7 +1,7 @@
 /* header.c - the hash of a message, and four fields.
  *
- * The hash leaves out what other programs change in the messages of an mbox. A key is not needed: who
- * makes two messages with one hash gets two UIDLs nevertheless (uidl.c). */
+ * The hash leaves out what other programs change in the messages of an mbox. A key is not needed:
+ * who makes two messages with one hash gets two UIDLs nevertheless (uidl.c). */
 #include "header.h"
 
 #include <string.h>
@@ -18,7 +18,10 @@ static const struct {
 	size_t len;
 	enum field field;
 } fields[] = {
-#define FIELD(name, field) {name ":", sizeof(name), field}
+#define FIELD(name, field)                    \
+	{                                     \
+		name ":", sizeof(name), field \
+	}
 	FIELD("Status", FIELD_CHANGES),
 	FIELD("X-Status", FIELD_CHANGES),
 	FIELD("X-UID", FIELD_CHANGES),
@@ -41,7 +44,8 @@ void header_start(struct header *h, const unsigned char *from, size_t from_len)
 }
 
 /* Which field a line begins, and where its value is: without the white space around it. */
-static enum field field_of(const unsigned char *p, size_t len, const char **value, size_t *value_len)
+static enum field field_of(
+	const unsigned char *p, size_t len, const char **value, size_t *value_len)
 {
 	unsigned char first = (unsigned char)(*p | 32);
 
@@ -50,7 +54,8 @@ static enum field field_of(const unsigned char *p, size_t len, const char **valu
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
 		const char *from = (const char *)p + fields[i].len, *to = (const char *)p + len;
 
-		if (len < fields[i].len || strncasecmp((const char *)p, fields[i].name, fields[i].len))
+		if (len < fields[i].len ||
+			strncasecmp((const char *)p, fields[i].name, fields[i].len))
 			continue;
 		while (from < to && strchr(" \t", *from))
 			from++;
@@ -123,8 +128,8 @@ static bool is_empty_line(const unsigned char *p, size_t len)
 	return p[0] == '\n' || (len == 2 && p[0] == '\r' && p[1] == '\n');
 }
 
-const unsigned char *header_feed(struct header *h, const unsigned char *p, const unsigned char *end,
-	bool last)
+const unsigned char *header_feed(
+	struct header *h, const unsigned char *p, const unsigned char *end, bool last)
 {
 	const unsigned char *kept = p; /* from here on octets count that are not hashed yet */
 

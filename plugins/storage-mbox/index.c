@@ -1,8 +1,8 @@
 /* index.c - the index in memory, and as the octets of a file.
  *
- * The form is that of the machine and entries are used where they lie, so that taking over the index
- * of 100,000 messages costs milliseconds. A checksum that fits is not trusted with memory: every offset
- * and every length is looked at before it is used. */
+ * The form is that of the machine and entries are used where they lie, so that taking over the
+ * index of 100,000 messages costs milliseconds. A checksum that fits is not trusted with memory:
+ * every offset and every length is looked at before it is used. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +11,8 @@
 /* "mboxidx" and a version. Read on a machine with the other byte order it is another number. */
 static const uint64_t index_magic = UINT64_C(0x6d626f7869647801);
 
-/* One step takes eight octets. It can be undone, so two inputs that differ in one word never meet. */
+/* One step takes eight octets. It can be undone, so two inputs that differ in one word never meet.
+ */
 static uint64_t step(uint64_t h, uint64_t word)
 {
 	h ^= word;
@@ -58,9 +59,11 @@ static bool entry_sound(const struct index *ix, const struct index_entry *e, uin
 	if (e->from < from || e->end > size || e->end < e->from || e->from_len > e->end - e->from ||
 		e->len > e->end - e->from - e->from_len)
 		return false;
-	if (e->uid_len < 1 || e->uid_len > UID_LEN || (uint64_t)e->uid + e->uid_len >= ix->head.text_len)
+	if (e->uid_len < 1 || e->uid_len > UID_LEN ||
+		(uint64_t)e->uid + e->uid_len >= ix->head.text_len)
 		return false;
-	return memchr(entry_uid(ix, e), '\0', e->uid_len) == NULL && entry_uid(ix, e)[e->uid_len] == '\0';
+	return memchr(entry_uid(ix, e), '\0', e->uid_len) == NULL &&
+	       entry_uid(ix, e)[e->uid_len] == '\0';
 }
 
 int mbox_index_parse(struct index *ix, void *block, size_t len)

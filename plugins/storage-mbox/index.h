@@ -1,5 +1,5 @@
-/* index.h - the index: what was found out about the messages of an mbox, in memory and as the octets
- * of the file mbox.index. No I/O here.
+/* index.h - the index: what was found out about the messages of an mbox, in memory and as the
+ * octets of the file mbox.index. No I/O here.
  *
  * The file is a header, an array of entries in the order of the messages, and their text, all in
  * the machine's own form: it is a cache that is made again where it does not fit, so it need not
@@ -16,10 +16,11 @@ enum { HASH_LEN = 16, UID_LEN = 70 };
 
 enum entry_flag {
 	ENTRY_QUOTED = 1, /* lines in it must be unquoted */
-	ENTRY_CRLF = 2,	  /* as RESTANTE_BODY_CRLF, _NODOT */
+	ENTRY_CRLF = 2,   /* as RESTANTE_BODY_CRLF, _NODOT */
 	ENTRY_NODOT = 4,
 	ENTRY_HIDDEN = 8, /* the pseudo message of other programs: not listed */
-	ENTRY_FRESH = 16 /* while scanning: uid is not yet the UIDL, but the X-UIDL (uid_len 0 = none) */
+	ENTRY_FRESH =
+		16 /* while scanning: uid is not yet the UIDL, but the X-UIDL (uid_len 0 = none) */
 };
 
 /* A message in the file:
@@ -30,20 +31,21 @@ enum entry_flag {
 struct index_entry {
 	uint64_t from, end;
 	uint64_t len;
-	uint64_t octets;	/* on the wire */
-	int64_t received;	/* of the From_ line */
+	uint64_t octets;        /* on the wire */
+	int64_t received;       /* of the From_ line */
 	uint8_t hash[HASH_LEN]; /* of the From_ line and the headers that nobody rewrites */
-	uint32_t uid;		/* offset in text; the UIDL there ends with NUL */
+	uint32_t uid;           /* offset in text; the UIDL there ends with NUL */
 	uint16_t from_len;
 	uint8_t uid_len, flags;
 };
 
 /* What the file was when it was scanned. */
 struct index_file {
-	uint64_t ino, size;	 /* ino 0 = nothing is known */
-	int64_t m_sec, m_nsec;	 /* time of modification; m_nsec -1 = proves nothing */
-	int64_t c_sec, c_nsec;	 /* time of change */
-	uint64_t head, tail;	 /* checksums of the first octets; of the last From_ line and the last octets */
+	uint64_t ino, size;    /* ino 0 = nothing is known */
+	int64_t m_sec, m_nsec; /* time of modification; m_nsec -1 = proves nothing */
+	int64_t c_sec, c_nsec; /* time of change */
+	uint64_t head, tail;   /* checksums of the first octets; of the last From_ line and the last
+				  octets */
 };
 
 struct index_head {

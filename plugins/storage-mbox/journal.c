@@ -1,8 +1,8 @@
 /* journal.c - the file that holds a change until it is made.
  *
  * It is written under a name of its own, synced, and renamed: a crash leaves no half of it, and its
- * checksums notice what the disk did to it later. Device numbers change from boot to boot, therefore
- * the mbox is recognised by its inode and by octets that the change leaves alone. */
+ * checksums notice what the disk did to it later. Device numbers change from boot to boot,
+ * therefore the mbox is recognised by its inode and by octets that the change leaves alone. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +18,7 @@
 #include "journal.h"
 #include "mbox.h"
 
-#define MAGIC	    UINT64_C(0x316c6e6a786f626d) /* "mboxjnl1" on most machines */
+#define MAGIC UINT64_C(0x316c6e6a786f626d) /* "mboxjnl1" on most machines */
 #define DRAFT_START "mbox.draft."
 #define ASIDE_START JOURNAL_FILE ".bad."
 
@@ -33,12 +33,13 @@ bool journal_head_good(const struct journal_head *h, uint64_t file_len)
 {
 	const uint64_t limit = INT64_MAX / 4;
 
-	if (h->magic != MAGIC || h->sum != head_sum(h) || h->len > limit || h->skip > limit || h->at > limit || h->size > limit)
+	if (h->magic != MAGIC || h->sum != head_sum(h) || h->len > limit || h->skip > limit ||
+		h->at > limit || h->size > limit)
 		return false;
 	if (file_len != journal_text(h) + h->len || h->len == 0)
 		return false;
-	return h->kind == JOURNAL_MOVE ? h->at + h->len < h->size :
-					 h->kind == JOURNAL_APPEND && h->at == h->size;
+	return h->kind == JOURNAL_MOVE ? h->at + h->len < h->size
+				       : h->kind == JOURNAL_APPEND && h->at == h->size;
 }
 
 void journal_head_seal(struct journal_head *h)
@@ -153,10 +154,14 @@ int draft_copy(struct mbox *mb, struct draft *d, int fd, uint64_t off, uint64_t 
 	return RESTANTE_OK;
 }
 
-static int seal(struct mbox *mb, struct draft *d, enum journal_kind kind, uint64_t at, uint64_t size,
-	uint64_t skip)
+static int seal(struct mbox *mb, struct draft *d, enum journal_kind kind, uint64_t at,
+	uint64_t size, uint64_t skip)
 {
-	struct journal_head h = {.kind = kind, .at = at, .size = size, .len = d->len - skip, .skip = skip,
+	struct journal_head h = {.kind = kind,
+		.at = at,
+		.size = size,
+		.len = d->len - skip,
+		.skip = skip,
 		.text_sum = d->sum};
 	struct stat st;
 
@@ -292,7 +297,8 @@ int journal_set_aside(struct mbox *mb, const char *why)
 	snprintf(name, sizeof(name), ASIDE_START "%jd", (intmax_t)time(NULL));
 	if (renameat(mb->state, JOURNAL_FILE, mb->state, name))
 		return mbox_failed(mb, "rename", JOURNAL_FILE);
-	mb->host->log(mb->host->c, LOG_ERR, "%s: a change was interrupted and cannot be completed: %s; mail may "
+	mb->host->log(mb->host->c, LOG_ERR,
+		"%s: a change was interrupted and cannot be completed: %s; mail may "
 		"be damaged at its place, what should have been there is in %s/%s",
 		mb->path, why, mb->state_path, name);
 	return state_sync(mb);

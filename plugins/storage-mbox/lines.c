@@ -54,7 +54,7 @@ static inline __attribute__((always_inline)) const unsigned char *by_block(
 				memcpy(&before, p + i * (int)sizeof(vector) - 1, sizeof(before));
 				count -= (vector)((here == '\n') & (before != '\r'));
 				hit |= (vector)((before == '\n') &
-					((here == 'F') | (here == '>') | (here == '.')));
+						((here == 'F') | (here == '>') | (here == '.')));
 			}
 			found = any(&hit);
 			if (found)

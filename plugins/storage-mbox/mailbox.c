@@ -1,7 +1,7 @@
 /* mailbox.c - opening, closing and listing an mbox.
  *
- * A session keeps the state folder, its lock, the file and the index. The file is locked only while it
- * is scanned or changed; what others do to it meanwhile is found by refresh.c. */
+ * A session keeps the state folder, its lock, the file and the index. The file is locked only while
+ * it is scanned or changed; what others do to it meanwhile is found by refresh.c. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -14,7 +14,8 @@ bool mbox_same_file(struct mbox *mb)
 {
 	struct stat st;
 
-	if (mb->fd < 0 || stat(mb->path, &st) || st.st_ino != mb->st.st_ino || st.st_dev != mb->st.st_dev)
+	if (mb->fd < 0 || stat(mb->path, &st) || st.st_ino != mb->st.st_ino ||
+		st.st_dev != mb->st.st_dev)
 		return false;
 	mb->st = st;
 	return true;
@@ -49,7 +50,8 @@ static int open_state(struct mbox *mb)
 	return mb->state < 0 ? mbox_failed_full(mb, "open", "") : RESTANTE_OK;
 }
 
-int mbox_open(const struct restante_host *host, const struct restante_user *user, uint32_t mode, void **st)
+int mbox_open(const struct restante_host *host, const struct restante_user *user, uint32_t mode,
+	void **st)
 {
 	struct mbox *mb = host->alloc(host->c, sizeof(*mb));
 	int bad;

@@ -20,14 +20,15 @@ static bool compare(struct mbox *mb, const struct index *fresh)
 	bool good = known->head.count == fresh->head.count;
 
 	if (!good)
-		host->log(host->c, LOG_WARNING, "%s has %" PRIu64 " messages, not %" PRIu64, mb->path,
-			fresh->head.count, known->head.count);
+		host->log(host->c, LOG_WARNING, "%s has %" PRIu64 " messages, not %" PRIu64,
+			mb->path, fresh->head.count, known->head.count);
 	for (uint64_t i = 0; good && i < fresh->head.count; i++) {
 		good = alike(&known->entry[i], &fresh->entry[i]);
 		if (!good)
 			host->log(host->c, LOG_WARNING,
-				"%s: message %s is not at octet %" PRIu64 " with %" PRIu64 " octets", mb->path,
-				entry_uid(known, &known->entry[i]), known->entry[i].from,
+				"%s: message %s is not at octet %" PRIu64 " with %" PRIu64
+				" octets",
+				mb->path, entry_uid(known, &known->entry[i]), known->entry[i].from,
 				known->entry[i].octets);
 	}
 	return good;
@@ -45,7 +46,8 @@ static int examine(struct mbox *mb, bool repair)
 	if (!bad && mb->fd >= 0)
 		bad = mbox_scan(mb, 0, (uint64_t)mb->st.st_size, &fresh);
 	mbox_unlock(mb);
-	if (!bad && !compare(mb, &fresh) && repair && unlinkat(mb->state, INDEX_FILE, 0) && errno != ENOENT)
+	if (!bad && !compare(mb, &fresh) && repair && unlinkat(mb->state, INDEX_FILE, 0) &&
+		errno != ENOENT)
 		bad = mbox_failed(mb, "remove", INDEX_FILE);
 	mbox_index_free(&fresh);
 	return bad;

@@ -2,8 +2,8 @@
  *
  * A file that is what the index says (inode, size, times) is not read and not locked. One that only
  * grew, as MTAs let it grow, is scanned from the last known message on: that it only grew is
- * believed when its first octets, the last known From_ line and the octets before the old end are what
- * they were. Anything else is scanned from the start.
+ * believed when its first octets, the last known From_ line and the octets before the old end are
+ * what they were. Anything else is scanned from the start.
  *
  * As in git, a time that is not older than the moment of the scan proves nothing, because another
  * change may have followed within one tick of the clock: such a file is scanned again next time. */
@@ -15,7 +15,7 @@
 #include "mbox.h"
 
 enum {
-	PROBE = 4096,		  /* octets of the head and of the tail that are compared */
+	PROBE = 4096,             /* octets of the head and of the tail that are compared */
 	TICK_NSEC = 20 * 1000000, /* no file system's clock is coarser */
 	HOW_VERSION = 1
 };
@@ -34,7 +34,7 @@ static bool same_time(const struct timespec *a, const struct timespec *b)
 static bool same(const struct stat *a, const struct stat *b)
 {
 	return a->st_ino == b->st_ino && a->st_dev == b->st_dev && a->st_size == b->st_size &&
-		same_time(&a->st_mtim, &b->st_mtim) && same_time(&a->st_ctim, &b->st_ctim);
+	       same_time(&a->st_mtim, &b->st_mtim) && same_time(&a->st_ctim, &b->st_ctim);
 }
 
 /* Is the file what the index says? */
@@ -43,9 +43,10 @@ static bool fits(const struct mbox *mb, const struct index *ix)
 	const struct index_file *f = &ix->head.file;
 	const struct stat *st = &mb->st;
 
-	return ix->head.how == how(mb) && f->ino == st->st_ino && f->size == (uint64_t)st->st_size &&
-		f->m_sec == st->st_mtim.tv_sec && f->m_nsec == st->st_mtim.tv_nsec &&
-		f->c_sec == st->st_ctim.tv_sec && f->c_nsec == st->st_ctim.tv_nsec;
+	return ix->head.how == how(mb) && f->ino == st->st_ino &&
+	       f->size == (uint64_t)st->st_size && f->m_sec == st->st_mtim.tv_sec &&
+	       f->m_nsec == st->st_mtim.tv_nsec && f->c_sec == st->st_ctim.tv_sec &&
+	       f->c_nsec == st->st_ctim.tv_nsec;
 }
 
 /* Adds the checksum of n octets of the file to *sum. */
@@ -68,7 +69,7 @@ static bool probe_ends(const struct mbox *mb, const struct index *ix, uint64_t s
 
 	*head = *tail = 0;
 	return probe(mb, 0, n, head) && probe(mb, last->from, last->from_len, tail) &&
-		probe(mb, size - n, n, tail);
+	       probe(mb, size - n, n, tail);
 }
 
 bool only_grew(struct mbox *mb, const struct index *ix, const struct stat *st)
@@ -76,8 +77,9 @@ bool only_grew(struct mbox *mb, const struct index *ix, const struct stat *st)
 	const struct index_file *f = &ix->head.file;
 	uint64_t head, tail;
 
-	return f->ino && f->ino == st->st_ino && f->size < (uint64_t)st->st_size && ix->head.count &&
-		probe_ends(mb, ix, f->size, &head, &tail) && head == f->head && tail == f->tail;
+	return f->ino && f->ino == st->st_ino && f->size < (uint64_t)st->st_size &&
+	       ix->head.count && probe_ends(mb, ix, f->size, &head, &tail) && head == f->head &&
+	       tail == f->tail;
 }
 
 /* Notes what the file was that the index was made from. */
@@ -117,9 +119,11 @@ static int build(struct mbox *mb, const struct index *old, struct index *fresh)
 		bad = mbox_failed(mb, "index", NULL);
 	}
 	if (!bad && mb->fd >= 0)
-		bad = mbox_scan(mb, grew ? old->entry[known].from : 0, (uint64_t)mb->st.st_size, fresh);
+		bad = mbox_scan(
+			mb, grew ? old->entry[known].from : 0, (uint64_t)mb->st.st_size, fresh);
 	if (!bad) /* UIDLs made in another way are of no use */
-		bad = uidl_assign(mb, old->head.how >> 8 == how(mb) >> 8 ? old : &nothing, fresh, known);
+		bad = uidl_assign(
+			mb, old->head.how >> 8 == how(mb) >> 8 ? old : &nothing, fresh, known);
 	if (bad)
 		mbox_index_free(fresh);
 	else
@@ -224,7 +228,8 @@ static int find_places(struct mbox *mb)
 	return RESTANTE_OK;
 }
 
-/* When messages were appended, the end of the last known one is not certain until they are scanned. */
+/* When messages were appended, the end of the last known one is not certain until they are scanned.
+ */
 static bool known_whole(const struct mbox *mb)
 {
 	return same(&mb->st, &mb->seen) && current(mb)->head.file.size == (uint64_t)mb->st.st_size;

@@ -2,8 +2,8 @@
  *
  * The file is locked, and the messages looked for again if others changed it; what has vanished is
  * deleted. Everything in the file that is not one of the messages to delete stays: mail that came
- * since, and what other programs hide there. If nothing stays behind the first deleted message the file
- * is cut off there, in one step. */
+ * since, and what other programs hide there. If nothing stays behind the first deleted message the
+ * file is cut off there, in one step. */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>

@@ -6,13 +6,13 @@
  *	2. the journal notes that; synced
  *	3. the file is cut off at the mark; synced; the journal is removed
  *
- * Until 2 each step can be done again, since the text is in the journal. Behind 2 the mark says whether
- * the file was cut: no mail begins with a NUL, so what an MTA may have appended to a file that was cut
- * is not taken for the mark. What it appended to one that was not cut yet goes first into a new
- * journal, behind the text of the old one.
+ * Until 2 each step can be done again, since the text is in the journal. Behind 2 the mark says
+ *whether the file was cut: no mail begins with a NUL, so what an MTA may have appended to a file
+ *that was cut is not taken for the mark. What it appended to one that was not cut yet goes first
+ *into a new journal, behind the text of the old one.
  *
- * An APPEND is undone: its sender was told nothing, and will try again. What an MTA has appended behind
- * a part of it is moved to the part's place. */
+ * An APPEND is undone: its sender was told nothing, and will try again. What an MTA has appended
+ *behind a part of it is moved to the part's place. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +30,7 @@ static const char mark[JOURNAL_MARK_LEN] = "\0the file ends";
 struct replay {
 	struct mbox *mb;
 	struct journal_head h;
-	int fd;	       /* of the journal */
+	int fd;        /* of the journal */
 	uint64_t size; /* of the mbox, now */
 };
 
@@ -77,7 +77,8 @@ static int move(struct replay *r)
 	return (uint64_t)st.st_size == h->size ? cut(r, end) : AGAIN;
 }
 
-/* A journal for what is left to do when others appended to the file: text, then what they appended. */
+/* A journal for what is left to do when others appended to the file: text, then what they appended.
+ */
 static int absorb(struct replay *r)
 {
 	struct mbox *mb = r->mb;
@@ -107,7 +108,8 @@ static int resume_move(struct replay *r)
 
 	if (got < 0)
 		return mbox_failed(mb, "read", NULL);
-	if (h->copied == h->sum && (got < (int64_t)mark_len(h) || memcmp(there, mark, (size_t)got) != 0)) {
+	if (h->copied == h->sum &&
+		(got < (int64_t)mark_len(h) || memcmp(there, mark, (size_t)got) != 0)) {
 		journal_remove(mb);
 		return RESTANTE_OK;
 	}
@@ -149,9 +151,9 @@ static int64_t common(const struct replay *r)
 	return !ours || a < 0 || b < 0 ? -1 : (int64_t)n;
 }
 
-/* Where the mail of others begins: the last From_ line at or before the n octets that look like ours, for
- * theirs may begin like our next ones; or behind the blank line that some write first. -1 = there is
- * none, or it cannot be read. */
+/* Where the mail of others begins: the last From_ line at or before the n octets that look like
+ * ours, for theirs may begin like our next ones; or behind the blank line that some write first. -1
+ * = there is none, or it cannot be read. */
 static int64_t others_from(const struct replay *r, uint64_t n)
 {
 	char window[2 * FROM_MAX];
@@ -187,8 +189,8 @@ static bool only_nuls(const struct replay *r, uint64_t from)
 	return true;
 }
 
-/* Moves what others appended, from octet n of where ours should be, to our beginning, but behind the
- * line ends that complete the mail before. */
+/* Moves what others appended, from octet n of where ours should be, to our beginning, but behind
+ * the line ends that complete the mail before. */
 static int close_gap(struct replay *r, uint64_t n)
 {
 	struct mbox *mb = r->mb;
@@ -268,8 +270,8 @@ static int replay(struct replay *r, bool first)
 	if (mb->fd >= 0 && fstat(mb->fd, &st))
 		return mbox_failed(mb, "read", NULL);
 	if (mb->fd < 0 || st.st_ino != r->h.ino)
-		return r->h.kind == JOURNAL_APPEND ? journal_remove(mb) :
-						     journal_set_aside(mb, "the file was replaced");
+		return r->h.kind == JOURNAL_APPEND ? journal_remove(mb)
+						   : journal_set_aside(mb, "the file was replaced");
 	if (!mb->writable) {
 		errno = EACCES;
 		return mbox_failed(mb, "complete a change of", NULL);

@@ -1,10 +1,10 @@
 /* rewrite.c - the file without some of its messages.
  *
- * Where the folder may be written to, a new file takes the old one's place in one step. That needs the
- * dotlock: who waits for a lock on the file itself would get it on the old one, and most would
- * write there. The new file must be what the old one was to everybody else: owner, mode, ACL and other
- * attributes. Where it cannot, where the path is a symbolic link or the file has other names, only the
- * part behind the first deleted message is rewritten, in place, by a journal. */
+ * Where the folder may be written to, a new file takes the old one's place in one step. That needs
+ * the dotlock: who waits for a lock on the file itself would get it on the old one, and most would
+ * write there. The new file must be what the old one was to everybody else: owner, mode, ACL and
+ * other attributes. Where it cannot, where the path is a symbolic link or the file has other names,
+ * only the part behind the first deleted message is rewritten, in place, by a journal. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -22,12 +22,13 @@
 
 enum { XATTR_NAMES = 4096, XATTR_VALUE = 64 * 1024 };
 
-/* "<folder>/.<name>.restante": one name for each mbox, so that what a crash left is found again. Only who
- * holds the dotlock uses it. */
+/* "<folder>/.<name>.restante": one name for each mbox, so that what a crash left is found again.
+ * Only who holds the dotlock uses it. */
 static bool fresh_name(const struct mbox *mb, char name[PATH_MAX])
 {
 	const char *slash = strrchr(mb->path, '/'), *base = slash ? slash + 1 : mb->path;
-	int n = snprintf(name, PATH_MAX, "%.*s.%s.restante", (int)(base - mb->path), mb->path, base);
+	int n = snprintf(
+		name, PATH_MAX, "%.*s.%s.restante", (int)(base - mb->path), mb->path, base);
 
 	return n > 0 && n < PATH_MAX;
 }
@@ -53,7 +54,7 @@ static bool same_xattrs(int from, int to, bool set)
 		ssize_t n = fgetxattr(from, name, value, XATTR_VALUE);
 
 		good = n >= 0 && (has_xattr(to, name, value, n) ||
-			(set && fsetxattr(to, name, value, (size_t)n, 0) == 0));
+					 (set && fsetxattr(to, name, value, (size_t)n, 0) == 0));
 	}
 	free(value);
 	return good;
@@ -65,7 +66,8 @@ static bool make_alike(int from, int to, const struct stat *old)
 
 	if (fstat(to, &st))
 		return false;
-	if ((st.st_uid != old->st_uid || st.st_gid != old->st_gid) && fchown(to, old->st_uid, old->st_gid))
+	if ((st.st_uid != old->st_uid || st.st_gid != old->st_gid) &&
+		fchown(to, old->st_uid, old->st_gid))
 		return false;
 	if (fchmod(to, old->st_mode & 07777))
 		return false;
@@ -78,7 +80,8 @@ static int copy_ranges(struct mbox *mb, int to, const struct range *range, size_
 	uint64_t at = 0;
 
 	for (size_t i = 0; i < n; at += range[i].to - range[i].from, i++) {
-		if (copy_octets(mb, mb->fd, range[i].from, to, at, range[i].to - range[i].from) == 0)
+		if (copy_octets(mb, mb->fd, range[i].from, to, at, range[i].to - range[i].from) ==
+			0)
 			continue;
 		if (errno == ENOSPC || errno == EDQUOT) /* in place it may fit */
 			return RESTANTE_NONE;
@@ -105,7 +108,8 @@ static int replace(struct mbox *mb, int to, const char *name, const struct range
 	if (!mbox_same_file(mb) || fstat(mb->fd, &now) || now.st_size != old->st_size)
 		return RESTANTE_NONE;
 	if (rename(name, mb->path))
-		return errno == EPERM || errno == EACCES ? RESTANTE_NONE : mbox_failed(mb, "replace", NULL);
+		return errno == EPERM || errno == EACCES ? RESTANTE_NONE
+							 : mbox_failed(mb, "replace", NULL);
 	close(mb->fd);
 	mb->fd = to;
 	return mbox_folder_sync(mb);
@@ -120,7 +124,8 @@ int rewrite_file(struct mbox *mb, const struct range *range, size_t n)
 
 	if (!mbox_dotlocked(mb) || !fresh_name(mb, name))
 		return RESTANTE_NONE;
-	if (lstat(mb->path, &old) || !S_ISREG(old.st_mode) || old.st_nlink != 1 || !mbox_same_file(mb))
+	if (lstat(mb->path, &old) || !S_ISREG(old.st_mode) || old.st_nlink != 1 ||
+		!mbox_same_file(mb))
 		return RESTANTE_NONE;
 	if (unlink(name) && errno != ENOENT)
 		return RESTANTE_NONE;

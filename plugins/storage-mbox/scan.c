@@ -17,19 +17,19 @@
 
 enum {
 	PIECE = 64 * 1024, /* small enough to stay in the cache between read and scan */
-	BEFORE = 8	    /* octets that stay in memory before the ones looked at */
+	BEFORE = 8         /* octets that stay in memory before the ones looked at */
 };
 
 struct scanner {
 	struct mbox *mb;
 	struct index *ix;
 	int fd;
-	uint64_t size;		   /* of the file */
-	uint64_t base;		   /* where in the file the octet at data is */
+	uint64_t size;             /* of the file */
+	uint64_t base;             /* where in the file the octet at data is */
 	unsigned char *data, *end; /* what is in memory */
-	unsigned char *at;	   /* how far lines_next() came */
+	unsigned char *at;         /* how far lines_next() came */
 	unsigned char *header_at;  /* how far the header's parser came */
-	bool in_run;		   /* at is inside of a run of '>' that began a line */
+	bool in_run;               /* at is inside of a run of '>' that began a line */
 	/* the message that has begun */
 	struct index_entry e;
 	struct header header;
@@ -103,15 +103,15 @@ static int finish(struct scanner *s, const unsigned char *p)
 	s->bare -= gap == 1;
 	e->octets = e->len + s->bare + (whole ? 0 : 2) - s->quoted;
 	wire = whole && s->bare == 0 && s->quoted == 0;
-	e->flags = (uint8_t)(ENTRY_FRESH | (s->quoted ? ENTRY_QUOTED : 0) | (wire ? ENTRY_CRLF : 0) |
-		(s->dots ? 0 : ENTRY_NODOT));
+	e->flags = (uint8_t)(ENTRY_FRESH | (s->quoted ? ENTRY_QUOTED : 0) |
+			     (wire ? ENTRY_CRLF : 0) | (s->dots ? 0 : ENTRY_NODOT));
 	if (e->from == 0 && h->internal_subject && h->internal_field)
 		e->flags |= ENTRY_HIDDEN;
 	sip_end(&h->sip, e->hash);
 	e->uid_len = 0;
-	if (!mbox_index_add(s->ix, e) ||
-		(s->mb->uidl_from == UIDL_XUIDL && h->xuidl[0] &&
-			mbox_index_set_uid(s->ix, s->ix->head.count - 1, h->xuidl, strlen(h->xuidl)))) {
+	if (!mbox_index_add(s->ix, e) || (s->mb->uidl_from == UIDL_XUIDL && h->xuidl[0] &&
+						 mbox_index_set_uid(s->ix, s->ix->head.count - 1,
+							 h->xuidl, strlen(h->xuidl)))) {
 		errno = ENOMEM;
 		return mbox_failed(s->mb, "index", NULL);
 	}
@@ -129,8 +129,8 @@ static void begin(struct scanner *s, unsigned char *p, size_t from_len, int64_t 
 	s->dots = s->looked = false;
 }
 
-/* Believes a Content-Length that leads behind a line's end, where there is, perhaps behind an empty line,
- * a From_ line or the end of the file. */
+/* Believes a Content-Length that leads behind a line's end, where there is, perhaps behind an empty
+ * line, a From_ line or the end of the file. */
 static int believe(struct scanner *s, uint64_t body_end)
 {
 	unsigned char near[1 + 2 + FROM_MAX], *p = near + 1;
@@ -250,8 +250,8 @@ static int no_mbox(struct scanner *s)
 		found[n] = (char)(*p >= ' ' && *p <= '~' ? *p : '.');
 	found[n] = '\0';
 	s->mb->host->log(s->mb->host->c, LOG_ERR,
-		"%s: expected a From_ line at octet %llu, found \"%s\": no mbox, left as it is", s->mb->path,
-		(unsigned long long)s->base, found);
+		"%s: expected a From_ line at octet %llu, found \"%s\": no mbox, left as it is",
+		s->mb->path, (unsigned long long)s->base, found);
 	return RESTANTE_PERM;
 }
 

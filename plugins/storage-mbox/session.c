@@ -1,8 +1,9 @@
 /* session.c - one session at a time.
  *
  * A lock on a file of the state folder, given back by the kernel however the session ends; MTAs and
- * other programs do not see it. Where there can be no such file (disk full, quota) the lock is taken
- * on the folder itself: a full disk must not keep out the user who wants to empty the mailbox. */
+ * other programs do not see it. Where there can be no such file (disk full, quota) the lock is
+ * taken on the folder itself: a full disk must not keep out the user who wants to empty the
+ * mailbox. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
@@ -16,7 +17,7 @@ enum { PAUSE_MS = 50 };
 static bool no_lock_file(int error)
 {
 	return error == ENOSPC || error == EDQUOT || error == EROFS || error == EACCES ||
-		error == EISDIR || error == ELOOP;
+	       error == EISDIR || error == ELOOP;
 }
 
 int mbox_session(struct mbox *mb)

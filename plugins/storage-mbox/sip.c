@@ -49,11 +49,11 @@ static inline void take(uint64_t v[4], uint64_t word)
 void sip_start(struct sip *s, const uint64_t key[2])
 {
 	*s = (struct sip){.v = {
-		key[0] ^ UINT64_C(0x736f6d6570736575),
-		key[1] ^ UINT64_C(0x646f72616e646f6d) ^ 0xee,
-		key[0] ^ UINT64_C(0x6c7967656e657261),
-		key[1] ^ UINT64_C(0x7465646279746573),
-	}};
+				  key[0] ^ UINT64_C(0x736f6d6570736575),
+				  key[1] ^ UINT64_C(0x646f72616e646f6d) ^ 0xee,
+				  key[0] ^ UINT64_C(0x6c7967656e657261),
+				  key[1] ^ UINT64_C(0x7465646279746573),
+			  }};
 }
 
 void sip_add(struct sip *s, const void *octets, size_t n)

@@ -1,4 +1,5 @@
-/* sip.h - SipHash-2-4 with 128 bits (Aumasson, Bernstein: SipHash, a fast short-input PRF). Pure. */
+/* sip.h - SipHash-2-4 with 128 bits (Aumasson, Bernstein: SipHash, a fast short-input PRF). Pure.
+ */
 #ifndef MBOX_SIP_H
 #define MBOX_SIP_H
 

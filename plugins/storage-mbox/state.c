@@ -1,7 +1,7 @@
 /* state.c - files in the state folder, and reading, writing and failing.
  *
- * The folder is the user's own and only Restante writes there. A record is replaced whole: a new file
- * is renamed over the old one, so that a crash leaves the one or the other. */
+ * The folder is the user's own and only Restante writes there. A record is replaced whole: a new
+ * file is renamed over the old one, so that a crash leaves the one or the other. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -38,8 +38,9 @@ static int say_failed(struct mbox *mb, const char *what, const char *name, bool 
 {
 	int error = errno;
 
-	mb->host->log(mb->host->c, LOG_ERR, "cannot %s %s%s%s: %s", what, name ? mb->state_path : mb->path,
-		name ? "/" : "", name ? name : "", strerror(error));
+	mb->host->log(mb->host->c, LOG_ERR, "cannot %s %s%s%s: %s", what,
+		name ? mb->state_path : mb->path, name ? "/" : "", name ? name : "",
+		strerror(error));
 	return mbox_result(error, full);
 }
 

@@ -1,5 +1,5 @@
-/* store.c - the index on disk. It is not synced: what a crash leaves of it does not pass the checksum,
- * and is made again. */
+/* store.c - the index on disk. It is not synced: what a crash leaves of it does not pass the
+ * checksum, and is made again. */
 #include <errno.h>
 #include <stdlib.h>
 #include <syslog.h>

@@ -1,17 +1,19 @@
 /* uidl.c - unique ids.
  *
- * A UIDL is the hash of a message in 32 hexadecimal digits; of several messages with one hash each further
- * one has ".1", ".2" and so on behind it. With uidl = "xuidl" it is the X-UIDL where nobody else has that.
+ * A UIDL is the hash of a message in 32 hexadecimal digits; of several messages with one hash each
+ *further one has ".1", ".2" and so on behind it. With uidl = "xuidl" it is the X-UIDL where nobody
+ *else has that.
  *
  * Which of two identical messages has which UIDL cannot be seen in them. It is known from what was
- * before, read in order, since messages of an mbox vanish or are appended and seldom change places. That
- * is the old index; and because an index may be lost, a record names the messages that have, or had, a
- * twin, and those whose UIDL came with their delivery (keep.c). Its lines are
+ * before, read in order, since messages of an mbox vanish or are appended and seldom change places.
+ *That is the old index; and because an index may be lost, a record names the messages that have, or
+ *had, a twin, and those whose UIDL came with their delivery (keep.c). Its lines are
  *
  *	[-]hash uidl
  *
- * in the order of the file, and each stays as long as its message. A '-' says that a session is removing that one: after a crash the number of
- * messages with the hash tells whether it came to that. */
+ * in the order of the file, and each stays as long as its message. A '-' says that a session is
+ *removing that one: after a crash the number of messages with the hash tells whether it came to
+ *that. */
 #include "uidl.h"
 
 #include <errno.h>
@@ -56,7 +58,8 @@ uint64_t uidl_find(const struct groups *g, const struct index *ix, const char *u
 	uint32_t i = groups_first(g, uid_key(uid, len));
 
 	for (; i != GROUPS_NONE; i = groups_next(g, i))
-		if (ix->entry[i].uid_len == len && memcmp(entry_uid(ix, &ix->entry[i]), uid, len) == 0)
+		if (ix->entry[i].uid_len == len &&
+			memcmp(entry_uid(ix, &ix->entry[i]), uid, len) == 0)
 			return i;
 	return NOWHERE;
 }
@@ -94,8 +97,8 @@ static void pool_add(struct pool *p, const struct item *it)
 }
 
 /* Fills the pool with what is known. The entries of fresh up to known have their UIDLs. */
-static int pool_make(struct pool *p, const struct index *old, const struct index *fresh, uint64_t known,
-	const struct record *record)
+static int pool_make(struct pool *p, const struct index *old, const struct index *fresh,
+	uint64_t known, const struct record *record)
 {
 	size_t room = old->head.count + fresh->head.count + record->n;
 
@@ -121,11 +124,14 @@ static int pool_make(struct pool *p, const struct index *old, const struct index
 		struct item *it = pool_find(p, l->uid, l->uid_len);
 		bool newer = it && !it->live && memcmp(it->hash, l->hash, HASH_LEN) != 0;
 
-		if (newer) /* the one that the old index knows vanished before this one was delivered */
+		if (newer) /* the one that the old index knows vanished before this one was
+			      delivered */
 			it->free = false;
 		if (!it || newer)
-			pool_add(p, &(struct item){.hash = l->hash, .uid = l->uid, .uid_len = l->uid_len,
-				.free = !l->removed});
+			pool_add(p, &(struct item){.hash = l->hash,
+					    .uid = l->uid,
+					    .uid_len = l->uid_len,
+					    .free = !l->removed});
 	}
 	return 0;
 }
@@ -154,8 +160,9 @@ static struct item *pool_take(struct pool *p, const uint8_t *hash)
 	return any;
 }
 
-/* Does the message have a UIDL that could not be made again from it? It does if it has a living twin,
- * or one that died, or a UIDL that is not its hash; where X-UIDL may be the UIDL, the record knows. */
+/* Does the message have a UIDL that could not be made again from it? It does if it has a living
+ * twin, or one that died, or a UIDL that is not its hash; where X-UIDL may be the UIDL, the record
+ * knows. */
 static bool worth_noting(const struct mbox *mb, const struct pool *p, const struct record *record,
 	const struct index_entry *e)
 {
@@ -208,11 +215,13 @@ static int assign(struct pool *p, struct index *fresh, uint32_t i)
 		if (mbox_index_set_uid(fresh, i, uid, len))
 			return -1;
 	}
-	pool_add(p, &(struct item){.hash = e->hash, .entry = i, .uid_len = e->uid_len, .live = true});
+	pool_add(p,
+		&(struct item){.hash = e->hash, .entry = i, .uid_len = e->uid_len, .live = true});
 	return 0;
 }
 
-/* Brings the record up to date. Without it everything works but for twins when the index is lost. */
+/* Brings the record up to date. Without it everything works but for twins when the index is lost.
+ */
 static void note_twins(struct mbox *mb, const struct pool *p, const struct record *record)
 {
 	struct text text = {0};

@@ -32,9 +32,9 @@ struct text {
 	bool full;
 };
 
-/* Takes the len octets at block (from malloc) as a record; what cannot be a line is left out, and so
- * are lines whose UIDL a later one has. 0 = *r is it and owns the block; -1 = no memory: the block
- * is still the caller's. */
+/* Takes the len octets at block (from malloc) as a record; what cannot be a line is left out, and
+ * so are lines whose UIDL a later one has. 0 = *r is it and owns the block; -1 = no memory: the
+ * block is still the caller's. */
 int record_parse(struct record *r, void *block, size_t len);
 /* Reads the record (empty, if there is none) and finds out by the messages that there are now which
  * ones were removed. */

@@ -1,5 +1,5 @@
-/* Any octets as mbox.index: refused, or an index whose every entry lies in the file and has a UIDL that can be
- * read.
+/* Any octets as mbox.index: refused, or an index whose every entry lies in the file and has a UIDL
+ * that can be read.
  *
  * Where only the checksum is wrong it is put right, so that what lies behind it is reached too. */
 #include <stdint.h>

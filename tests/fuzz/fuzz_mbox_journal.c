@@ -1,8 +1,8 @@
-/* Any octets as mbox.journal, beside an mbox that it may fit: what is not whole is set aside and changes
- * nothing; what is applied is what it says; and there is no journal left.
+/* Any octets as mbox.journal, beside an mbox that it may fit: what is not whole is set aside and
+ * changes nothing; what is applied is what it says; and there is no journal left.
  *
- * The first octet says how many of the others are the mbox. Where only the checksums are wrong they are
- * put right, so that what lies behind them is reached too. */
+ * The first octet says how many of the others are the mbox. Where only the checksums are wrong they
+ * are put right, so that what lies behind them is reached too. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdint.h>

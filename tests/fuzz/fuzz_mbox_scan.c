@@ -1,5 +1,5 @@
-/* Any octets as an mbox: refused, or messages that lie in the file one behind the other, each with as many
- * octets as unquoting and counting gives.
+/* Any octets as an mbox: refused, or messages that lie in the file one behind the other, each with
+ * as many octets as unquoting and counting gives.
  *
  * The first octet chooses the quoting and a place where the file ends at first: scanning what was
  * appended later must never leave the file or break the order. */

@@ -82,7 +82,8 @@ void age(const char *path, time_t seconds)
 {
 	struct timespec t = {.tv_sec = time(NULL) - seconds}, tick = {.tv_nsec = 25000000};
 
-	assert_int_equal(utimensat(AT_FDCWD, path, (struct timespec[]){t, t}, AT_SYMLINK_NOFOLLOW), 0);
+	assert_int_equal(
+		utimensat(AT_FDCWD, path, (struct timespec[]){t, t}, AT_SYMLINK_NOFOLLOW), 0);
 	nanosleep(&tick, NULL);
 }
 
@@ -91,8 +92,8 @@ bool there(const char *path)
 	return access(path, F_OK) == 0;
 }
 
-const char *values[] = {"path", "spool/u", "state", "state", "lock_wait", "0", "quoting", "mboxrd", "uidl",
-	"hash", "locks", "dotlock fcntl", NULL};
+const char *values[] = {"path", "spool/u", "state", "state", "lock_wait", "0", "quoting", "mboxrd",
+	"uidl", "hash", "locks", "dotlock fcntl", NULL};
 
 static int take(void *arg, const struct restante_message *m)
 {
@@ -105,8 +106,8 @@ static int take(void *arg, const struct restante_message *m)
 
 int try_open(struct session *s, uint32_t mode)
 {
-	struct restante_user user = {.size = sizeof(user), .uid = geteuid(), .gid = getegid(),
-		.name = "u", .home = "/"};
+	struct restante_user user = {
+		.size = sizeof(user), .uid = geteuid(), .gid = getegid(), .name = "u", .home = "/"};
 	int bad;
 
 	memset(s, 0, sizeof(*s));
@@ -146,7 +147,8 @@ static int read_all(struct restante_body *b, char **text, size_t *len)
 		assert_non_null(*text);
 		if (b->fd >= 0)
 			got = pread(b->fd, *text + *len,
-				piece < b->len - *len ? piece : b->len - *len, (off_t)(b->off + *len));
+				piece < b->len - *len ? piece : b->len - *len,
+				(off_t)(b->off + *len));
 		else
 			got = b->read(b->b, *text + *len, piece);
 		if (got <= 0)

@@ -32,8 +32,8 @@ struct session {
 /* First of all: gives root up, for file modes must count, and sets an end to sessions that hang. */
 bool box_ready(void);
 
-/* Set-up and tear-down of a test: the mbox is the file "spool/u" of the working directory, its state
- * is in "state". The file is not there yet. */
+/* Set-up and tear-down of a test: the mbox is the file "spool/u" of the working directory, its
+ * state is in "state". The file is not there yet. */
 int enter(void **state);
 int leave(void **state);
 #define T(name) cmocka_unit_test_setup_teardown(name, enter, leave)
@@ -51,8 +51,9 @@ int try_open(struct session *s, uint32_t mode);
 /* A session that must open, and its list of messages; and its end. */
 void begin(struct session *s);
 void end(struct session *s);
-/* The result of body(), and the message in *text (from malloc, with a NUL behind it) with its length: what
- * would be sent, before dot-stuffing. Fails the test if that has not as many octets as promised. */
+/* The result of body(), and the message in *text (from malloc, with a NUL behind it) with its
+ * length: what would be sent, before dot-stuffing. Fails the test if that has not as many octets as
+ * promised. */
 int fetch(struct session *s, size_t i, char **text, size_t *len);
 /* The same, for a message that must be there: kept until the next call. */
 const char *text(struct session *s, size_t i);

@@ -1,4 +1,5 @@
-/* storage-mbox: the index on disk, a cache that must never be wrong; and others who change the file. */
+/* storage-mbox: the index on disk, a cache that must never be wrong; and others who change the
+ * file. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -231,15 +232,16 @@ static void maintenance_finds_and_mends_what_is_wrong_in_an_index(void **state)
 	put_old(A B);
 	assert_string_equal(see_octets(), "21 22 ");
 	assert_int_equal(try_open(&s, RESTANTE_MAINTAIN), RESTANTE_OK);
-	assert_int_equal(storage->maintain(s.st, RESTANTE_CHECK | RESTANTE_REPAIR | RESTANTE_CLEAN), RESTANTE_OK);
+	assert_int_equal(storage->maintain(s.st, RESTANTE_CHECK | RESTANTE_REPAIR | RESTANTE_CLEAN),
+		RESTANTE_OK);
 	assert_string_equal(s.host.log, "");
 	end(&s);
 	lie_in_index();
 	assert_string_equal(see_octets(), "22 22 ");
 	for (int repair = 0; repair < 2; repair++) {
 		assert_int_equal(try_open(&s, RESTANTE_MAINTAIN), RESTANTE_OK);
-		assert_int_equal(
-			storage->maintain(s.st, repair ? RESTANTE_REPAIR : RESTANTE_CHECK), RESTANTE_OK);
+		assert_int_equal(storage->maintain(s.st, repair ? RESTANTE_REPAIR : RESTANTE_CHECK),
+			RESTANTE_OK);
 		assert_true(plugin_host_logged(&s.host, "is not at octet 0 with 22 octets"));
 		end(&s);
 		assert_string_equal(see_octets(), repair ? "21 22 " : "22 22 ");

@@ -1,5 +1,5 @@
-/* The pure functions of storage-mbox: From_ lines, the search in vector code, unquoting, SipHash. Built once
- * for each level of vector code. */
+/* The pure functions of storage-mbox: From_ lines, the search in vector code, unquoting, SipHash.
+ * Built once for each level of vector code. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -55,17 +55,17 @@ static void the_dates_of_mtas_are_understood(void **state)
 
 static void what_has_no_date_is_no_from_line(void **state)
 {
-	static const char *const lines[] = {
-		"", "F", "From", "From ", "From \n", "From here on\n", "from a Mon Nov 23 01:30:09 2026\n",
-		"From: a Mon Nov 23 01:30:09 2026\n", "From\ta Mon Nov 23 01:30:09 2026\n",
-		"From a Mon Nov 23 01:30:09 26\n", "From a Mon Nov 23 2026\n", "From a Nov 23 01:30:09 2026\n",
+	static const char *const lines[] = {"", "F", "From", "From ", "From \n", "From here on\n",
+		"from a Mon Nov 23 01:30:09 2026\n", "From: a Mon Nov 23 01:30:09 2026\n",
+		"From\ta Mon Nov 23 01:30:09 2026\n", "From a Mon Nov 23 01:30:09 26\n",
+		"From a Mon Nov 23 2026\n", "From a Nov 23 01:30:09 2026\n",
 		"From a Mon Nov 0 01:30:09 2026\n", "From a Mon Nov 32 01:30:09 2026\n",
 		"From a Mon Nov 23 24:30:09 2026\n", "From a Mon Nov 23 01:60:09 2026\n",
 		"From a Mon Nov 23 01:30:61 2026\n", "From a Mon Nov 23 01:30:09 2026 and so on\n",
 		"From a Mon Nov 23 01:30:09 20266\n", "From a Mon Nov 23 01:30:09 2026.\n",
 		"From a xMon Nov 23 01:30:09 2026\n", "From a Mon Nox 23 01:30:09 2026\n",
-		"From a Mon Nov 23 01:30:09 2026 remote from \n", "From a\n Mon Nov 23 01:30:09 2026\n",
-		"From a Mon Nov 23 01:30:09 abcdef 2026\n",
+		"From a Mon Nov 23 01:30:09 2026 remote from \n",
+		"From a\n Mon Nov 23 01:30:09 2026\n", "From a Mon Nov 23 01:30:09 abcdef 2026\n",
 		"From a Mon Nov 23 01:30:09 2026" /* may go on */};
 
 	(void)state;
@@ -89,7 +89,8 @@ static void a_from_line_has_a_longest_length(void **state)
 	assert_int_equal(from_line(line, sizeof(line), NULL), 0);
 }
 
-static const unsigned char *plainly(const unsigned char *p, const unsigned char *end, uint64_t *bare)
+static const unsigned char *plainly(
+	const unsigned char *p, const unsigned char *end, uint64_t *bare)
 {
 	for (; p < end; p++) {
 		if (p[-1] == '\n' && strchr("F>.", *p) && *p)
@@ -129,7 +130,8 @@ static void vector_code_finds_what_plain_code_finds(void **state)
 /* Unquoting in pieces of each length gives what the whole gives. */
 static void unquoting_does_not_depend_on_the_pieces(void **state)
 {
-	static const char quoted[] = ">From \n>>From x\n>Fro\n>>\n>x\n\n>>>From >From \nFrom \n>From\n>";
+	static const char quoted[] =
+		">From \n>>From x\n>Fro\n>>\n>x\n\n>>>From >From \nFrom \n>From\n>";
 	static const char *const expected[] = {
 		"From \n>From x\n>Fro\n>>\n>x\n\n>>From >From \nFrom \n>From\n>",
 		"From \n>>From x\n>Fro\n>>\n>x\n\n>>>From >From \nFrom \n>From\n>"};
@@ -163,8 +165,8 @@ static void siphash_gives_its_authors_test_vectors(void **state)
 	static const struct {
 		size_t n;
 		const char *hex;
-	} vectors[] = {{0, "a3817f04ba25a8e66df67214c7550293"}, {1, "da87c1d86b99af44347659119b22fc45"},
-		{15, "5493e99933b0a8117e08ec0f97cfc3d9"}};
+	} vectors[] = {{0, "a3817f04ba25a8e66df67214c7550293"},
+		{1, "da87c1d86b99af44347659119b22fc45"}, {15, "5493e99933b0a8117e08ec0f97cfc3d9"}};
 	unsigned char text[15];
 
 	(void)state;

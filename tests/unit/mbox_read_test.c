@@ -112,7 +112,8 @@ static void bare_cr_and_nul_are_octets_like_others(void **state)
 
 static void leading_garbage_is_a_permanent_error_and_stays(void **state)
 {
-	static const char *const files[] = {"\n" FROM A, "hello\n" FROM A, "From nobody\n", "From", "\0x"};
+	static const char *const files[] = {
+		"\n" FROM A, "hello\n" FROM A, "From nobody\n", "From", "\0x"};
 	struct session s;
 	struct stat before, after;
 
@@ -178,7 +179,8 @@ static void content_length_is_not_believed_elsewhere(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
-		snprintf(file, sizeof(file), FROM "Content-Length: %s\n\n123\n\nx\n\n" FROM B, lengths[i]);
+		snprintf(file, sizeof(file), FROM "Content-Length: %s\n\n123\n\nx\n\n" FROM B,
+			lengths[i]);
 		put(MBOX, file);
 		see_octets();
 		assert_non_null(strstr(see(), "123\n\nx\n|" B));
@@ -231,9 +233,9 @@ static void a_change_of_the_quoting_makes_the_index_anew(void **state)
 
 /* --- the pseudo message --- */
 
-#define PSEUDO                                                             \
-	"From MAILER-DAEMON Mon Nov 23 01:30:09 2026\n"                    \
-	"Subject: DON'T DELETE THIS MESSAGE -- FOLDER INTERNAL DATA\n"     \
+#define PSEUDO                                                         \
+	"From MAILER-DAEMON Mon Nov 23 01:30:09 2026\n"                \
+	"Subject: DON'T DELETE THIS MESSAGE -- FOLDER INTERNAL DATA\n" \
 	"X-IMAP: 1 2\n\nThis text is part of the internal format.\n\n"
 
 static void the_pseudo_message_is_not_shown(void **state)
@@ -246,7 +248,8 @@ static void the_pseudo_message_is_not_shown(void **state)
 static void only_a_first_message_is_a_pseudo_message(void **state)
 {
 	(void)state;
-	put(MBOX, FROM A "\n" PSEUDO FROM "Subject: DON'T DELETE THIS MESSAGE -- FOLDER INTERNAL DATA\n");
+	put(MBOX, FROM A "\n" PSEUDO FROM
+			 "Subject: DON'T DELETE THIS MESSAGE -- FOLDER INTERNAL DATA\n");
 	assert_string_equal(see_octets(), "21 118 60 ");
 }
 

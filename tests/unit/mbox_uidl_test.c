@@ -83,8 +83,8 @@ static void the_hash_is_siphash_of_from_line_and_header(void **state)
 static void fields_that_other_programs_rewrite_do_not_count(void **state)
 {
 	static const char *const fields[] = {"Status: RO\n", "X-Status: A\n", "X-UID: 1\n",
-		"X-IMAPbase: 1 2\n", "X-IMAP: 1 2\n", "X-Keywords: a\n\tb\n c\n", "Content-Length: 6\n",
-		"Lines: 1\n", "sTaTuS:O\n", "X-UIDL: x\n"};
+		"X-IMAPbase: 1 2\n", "X-IMAP: 1 2\n", "X-Keywords: a\n\tb\n c\n",
+		"Content-Length: 6\n", "Lines: 1\n", "sTaTuS:O\n", "X-UIDL: x\n"};
 	char file[1000];
 
 	(void)state;
@@ -99,10 +99,13 @@ static void fields_that_other_programs_rewrite_do_not_count(void **state)
 static void other_fields_and_the_from_line_count(void **state)
 {
 	(void)state;
-	assert_string_not_equal(uidls_of(FROM "Subject: a\nX-Status-2: x\n\nfirst\n\n"), UIDL_OF_A " ");
-	assert_string_not_equal(uidls_of(FROM "Subject: a\n Status: x\n\nfirst\n\n"), UIDL_OF_A " ");
 	assert_string_not_equal(
-		uidls_of("From b Mon Nov 23 01:30:09 2026\nSubject: a\n\nfirst\n\n"), UIDL_OF_A " ");
+		uidls_of(FROM "Subject: a\nX-Status-2: x\n\nfirst\n\n"), UIDL_OF_A " ");
+	assert_string_not_equal(
+		uidls_of(FROM "Subject: a\n Status: x\n\nfirst\n\n"), UIDL_OF_A " ");
+	assert_string_not_equal(
+		uidls_of("From b Mon Nov 23 01:30:09 2026\nSubject: a\n\nfirst\n\n"),
+		UIDL_OF_A " ");
 }
 
 static void a_rewritten_status_keeps_the_uidl_and_is_measured_anew(void **state)
@@ -124,9 +127,10 @@ static void a_rewritten_status_keeps_the_uidl_and_is_measured_anew(void **state)
 static void identical_messages_get_different_uidls(void **state)
 {
 	(void)state;
-	assert_string_equal(uidls_of(A A B A), UIDL_OF_A " " UIDL_OF_A ".1 " UIDL_OF_B " " UIDL_OF_A ".2 ");
-	assert_string_equal(uidls_without_index(),
-		UIDL_OF_A " " UIDL_OF_A ".1 " UIDL_OF_B " " UIDL_OF_A ".2 ");
+	assert_string_equal(
+		uidls_of(A A B A), UIDL_OF_A " " UIDL_OF_A ".1 " UIDL_OF_B " " UIDL_OF_A ".2 ");
+	assert_string_equal(
+		uidls_without_index(), UIDL_OF_A " " UIDL_OF_A ".1 " UIDL_OF_B " " UIDL_OF_A ".2 ");
 	append(MBOX, A);
 	assert_string_equal(word(uidls(), 4), UIDL_OF_A ".3");
 }
@@ -176,8 +180,7 @@ static void a_removal_that_did_not_happen_changes_no_uidl(void **state)
 
 	(void)state;
 	all = uidls_of(A A);
-	put("state/mbox.uidl",
-		"-" UIDL_OF_A " " UIDL_OF_A "\n" UIDL_OF_A " " UIDL_OF_A ".1\n");
+	put("state/mbox.uidl", "-" UIDL_OF_A " " UIDL_OF_A "\n" UIDL_OF_A " " UIDL_OF_A ".1\n");
 	assert_string_equal(uidls_without_index(), all);
 }
 
@@ -187,7 +190,8 @@ static void a_damaged_record_is_as_good_as_none(void **state)
 
 	(void)state;
 	all = uidls_of(A A);
-	put("state/mbox.uidl", "x\n-\n" UIDL_OF_A "\n" UIDL_OF_A " \n\n" UIDL_OF_A " a b\n" UIDL_OF_A " x");
+	put("state/mbox.uidl",
+		"x\n-\n" UIDL_OF_A "\n" UIDL_OF_A " \n\n" UIDL_OF_A " a b\n" UIDL_OF_A " x");
 	assert_string_equal(uidls_without_index(), all);
 }
 
@@ -201,8 +205,9 @@ static void a_legal_and_unique_x_uidl_is_the_uidl_where_that_is_set(void **state
 	memset(seventy, 'x', 71);
 	seventy[71] = '\0';
 	snprintf(file, sizeof(file),
-		FROM "X-UIDL: %.70s\n\n\n" FROM "x-uidl:\t!~ \r\nd: e\n\n\n" FROM "X-UIDL: %s\nSubject: a\n\nfirst\n\n" FROM
-		     "X-UIDL: a b\nSubject: b\n\n\n" FROM "X-UIDL:\nSubject: c\n\n\n",
+		FROM "X-UIDL: %.70s\n\n\n" FROM "x-uidl:\t!~ \r\nd: e\n\n\n" FROM
+		     "X-UIDL: %s\nSubject: a\n\nfirst\n\n" FROM "X-UIDL: a b\nSubject: b\n\n\n" FROM
+		     "X-UIDL:\nSubject: c\n\n\n",
 		seventy, seventy);
 	values[UIDL] = "xuidl";
 	assert_string_equal(word(uidls_of(file), 0), &seventy[1]);
@@ -221,7 +226,8 @@ static void an_x_uidl_that_two_have_is_believed_of_none_that_comes_later(void **
 
 	(void)state;
 	values[UIDL] = "xuidl";
-	both = uidls_of(FROM "X-UIDL: x\nSubject: z\n\n\n" FROM "X-UIDL: x\nSubject: a\n\nfirst\n\n");
+	both = uidls_of(
+		FROM "X-UIDL: x\nSubject: z\n\n\n" FROM "X-UIDL: x\nSubject: a\n\nfirst\n\n");
 	assert_string_equal(both, "x " UIDL_OF_A " ");
 	both = uidls_of(A FROM "X-UIDL: " UIDL_OF_A "\nSubject: b\n\n\n");
 	assert_string_equal(both, UIDL_OF_A " " UIDL_OF_B " ");
