@@ -118,25 +118,37 @@ static int ask_plugin(void *arg, struct buf *why)
 	return result == RESTANTE_OK ? 0 : -1;
 }
 
+/* Where its settings are, as "file:line: section storage-mbox". */
+static void where(const struct parsed *given, const char *name, struct buf *text)
+{
+	const struct given *g = parse_find(given, name, NULL);
+
+	if (g != NULL)
+		buf_printf(text, "%s:%d: section ", g->file, g->line);
+	buf_printf(text, "%s", name);
+}
+
 /* Each plugin's own check(), in a child. The number of those that refuse. */
-static int ask_plugins(const struct conf *conf)
+static int ask_plugins(const struct conf *conf, const struct parsed *given)
 {
 	int refused = 0;
 
 	for (size_t i = 0; i < conf_plugins(conf); i++) {
 		struct plug plug = {.conf = conf_plugin(conf, i)};
 		struct asked a = {&plug};
-		struct buf why = {0};
+		struct buf why = {0}, name = {0};
 
+		where(given, plug.conf->name, &name);
 		plug.entry = plug_load(plug.conf->name, plug.conf->file, &why);
 		if (plug.entry == NULL) {
-			fail(plug.conf->name, buf_str(&why));
+			fail(name.p, buf_str(&why));
 			refused++;
 		} else if (plug.entry->check != NULL &&
 			   plug_guard(ask_plugin, &a, CHECK_MS, &why) != 0) {
-			fail(plug.conf->name, why.len > 0 ? why.p : "refuses its settings");
+			fail(name.p, why.len > 0 ? why.p : "refuses its settings");
 			refused++;
 		}
+		buf_free(&name);
 		buf_free(&why);
 	}
 	return refused;
@@ -156,7 +168,7 @@ static struct conf *check(struct checker *c)
 	conf = build(&c->given, c->sections, c->nsections, c->file, say);
 	if (conf == NULL)
 		return NULL;
-	missing += files_missing(conf, &c->given) + ask_plugins(conf);
+	missing += files_missing(conf, &c->given) + ask_plugins(conf, &c->given);
 	return missing == 0 ? conf : NULL;
 }
 

@@ -263,6 +263,16 @@ static void check_paths(struct builder *b)
 				blame(b, "", names[i], ": expected paths that begin with /");
 }
 
+/* It stands in greetings, in APOP's timestamp and in Received fields. */
+static void check_hostname(struct builder *b)
+{
+	const char *name = conf_str(b->c, "hostname");
+
+	if (name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+			      "0123456789-_.:[]")] != '\0')
+		blame(b, "", "hostname", ": expected the name of a host");
+}
+
 static void check_auth(struct builder *b)
 {
 	if (conf_count(b->c, "auth") == 0)
@@ -352,6 +362,7 @@ struct conf *build(const struct parsed *given, const struct section *sections, s
 	check_listen(&b);
 	check_tls(&b);
 	check_paths(&b);
+	check_hostname(&b);
 	check_auth(&b);
 	check_plugins(&b);
 	check_mechanisms(&b, sections, nsections);

@@ -47,7 +47,7 @@ static void complain_at(const char *file, int line, const char *text)
 	now->complained = 1;
 }
 
-/* The last line that has anything in it: where a list or section that is not closed is noticed. */
+/* The last line that has anything in it. */
 static int last_line(const struct source *s)
 {
 	size_t n = s->text.len;
@@ -71,7 +71,7 @@ __attribute__((format(printf, 2, 0))) static void on_error(cfg_t *cfg, const cha
 	vsnprintf(text, sizeof(text), fmt, ap);
 	if (strcmp(text, "premature end of file") == 0) {
 		line = last_line(source);
-		buf_printf(&better, "the file ends inside a list, a section or a value");
+		buf_printf(&better, "the file ends inside a value");
 	}
 	if (sscanf(text, "no such option '%127[^']'", name) == 1) {
 		if ((cfg->flags & CFGF_KEYSTRVAL) != 0)

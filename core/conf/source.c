@@ -47,8 +47,12 @@ static char *blank(char *p)
 	return end;
 }
 
-static void blank_comments(char *p)
+/* Returns the brace that is not closed, the outermost one; NULL = there is none. To libconfuse the
+ * end of a file closes every section. */
+static const char *blank_comments(char *p)
 {
+	const char *open = NULL;
+	unsigned depth = 0;
 	char quote = '\0';
 
 	while (*p != '\0') {
@@ -63,14 +67,29 @@ static void blank_comments(char *p)
 		} else {
 			if (*p == '"' || *p == '\'')
 				quote = *p;
+			else if (*p == '{' && depth++ == 0)
+				open = p;
+			else if (*p == '}' && depth > 0)
+				depth--;
 			p++;
 		}
 	}
+	return depth > 0 ? open : NULL;
+}
+
+static int line_of(const char *text, const char *at)
+{
+	int line = 1;
+
+	for (; text < at; text++)
+		line += *text == '\n';
+	return line;
 }
 
 int source_add(struct sources *s, const char *path, struct buf *why)
 {
 	struct source new = {0};
+	const char *open_brace;
 	struct stat st;
 	int fd, result = -1;
 
@@ -89,6 +108,9 @@ int source_add(struct sources *s, const char *path, struct buf *why)
 		buf_printf(why, "%s: %s", path, strerror(errno));
 	else if (strlen(new.text.p) != new.text.len)
 		buf_printf(why, "%s: a NUL octet is in it", path);
+	else if ((open_brace = blank_comments(new.text.p)) != NULL)
+		buf_printf(why, "%s:%d: the { of this line is not closed", path,
+			line_of(new.text.p, open_brace));
 	else
 		result = 0;
 	if (fd != -1)
@@ -97,7 +119,6 @@ int source_add(struct sources *s, const char *path, struct buf *why)
 		buf_free(&new.text);
 		return -1;
 	}
-	blank_comments(new.text.p);
 	new.name = mem_strdup(path);
 	s->list = mem_grow(s->list, s->n + 1, sizeof(*s->list));
 	s->list[s->n++] = new;

@@ -41,6 +41,10 @@ def test_a_good_configuration_is_good(server):
         ("section-of-nothing { x = 1 }", "section-of-nothing"),
         ('include("/no/such/file.conf")', "file.conf"),
         ("language = tlh", "language"),
+        ('hostname = "a>b"', "expected the name of a host"),
+        ("storage-maildir { path = ~/Post", "not closed"),
+        ("auth-passwd-file { path = /etc/passwd } auth = {", "not closed"),
+        ("storage-mbox { locks = { dotlock, dotlock } }", "section storage-mbox: refuses its settings"),
     ],
 )
 def test_a_wrong_setting_is_told_with_file_line_and_what_was_expected(server, wrong, told):

@@ -238,7 +238,9 @@ static void errors_name_file_line_and_what_was_expected(void **state)
 	refused(GOOD "nothing {\n}\n", "main.conf:5: nothing: no such setting");
 	refused(GOOD "storage-odd { wait = 2s }\nstorage-odd|wait = 1s\n",
 		"main.conf:6: expected the setting inside");
-	refused(GOOD "tls_cert = {\n\n", "main.conf:5: the file ends inside a list");
+	refused(GOOD "tls_cert = {\n\n", "main.conf:5: the { of this line is not closed");
+	refused(GOOD "storage-odd {\n wait = 1s # }\nidle_timeout = \"}\"\n",
+		"main.conf:5: the { of this line is not closed");
 	refused(GOOD "idle_timeout\n", "main.conf:5: the file ends inside");
 	refused(GOOD "}\n", "main.conf:5: unexpected closing brace");
 	refused(GOOD "include(\"nowhere\")\n", "nowhere: No such file");
