@@ -71,7 +71,7 @@ static void search(const uint8_t *p, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	uint8_t *copy = malloc(size ? size : 1);
+	uint8_t *copy = calloc(1, size + 1);
 
 	if (!copy)
 		return 0;
