@@ -168,12 +168,12 @@ static void disturb_each(struct kit *k, const struct disturbance *how,
 {
 	struct deed *d =
 		mmap(NULL, sizeof(*d), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct witnesses before = {.n = 0};
 	unsigned calls = 0, step = 1;
 
 	if (d == MAP_FAILED)
 		fail("mmap: %s", strerror(errno));
 	for (unsigned nth = 0; nth <= calls; nth += nth == 0 ? 1 : step) {
-		struct witnesses before;
 		struct box b;
 		unsigned made;
 		int status;
@@ -211,24 +211,35 @@ static size_t fresh_number(void)
 	return number++;
 }
 
-static void prepare_put(struct kit *k, struct deed *d)
+/* As many messages each time, so that the nth system call is the same one; and one that is new. */
+static void prepare_some(struct kit *k, struct deed *d)
 {
+	enum { OLD = 2 };
+	uint64_t *keys;
+	size_t n;
 	struct box b;
 
-	d->number = fresh_number();
+	(void)d;
+	if (k->storage->put_begin == NULL)
+		return;
 	box_begin(&b, k);
-	if (b.n > 40) { /* or each look takes longer than the one before */
-		uint64_t *keys = mem_alloc(b.n, sizeof(*keys));
-
-		for (size_t i = 0; i < b.n; i++)
-			keys[i] = b.list[i].key;
-		if (b.s->remove(b.st, keys, b.n - 2) != RESTANTE_OK)
-			fail("remove fails");
-		free(keys);
-	}
+	n = b.n;
+	keys = mem_alloc(n, sizeof(*keys));
+	for (size_t i = 0; i < n; i++)
+		keys[i] = b.list[i].key;
+	if (n > OLD && b.s->remove(b.st, keys, n - OLD) != RESTANTE_OK)
+		fail("remove fails");
+	free(keys);
 	box_close(&b);
-	if (b.n == 0)
+	for (; n < OLD; n++)
 		deliver_number(k, fresh_number());
+	deliver_number(k, fresh_number());
+}
+
+static void prepare_put(struct kit *k, struct deed *d)
+{
+	d->number = fresh_number();
+	prepare_some(k, d);
 }
 
 static void act_put(struct kit *k, void *arg)
@@ -259,6 +270,8 @@ static void prepare_remove(struct kit *k, struct deed *d)
 	for (; n < 6; n++)
 		deliver_number(k, fresh_number());
 	box_begin(&b, k);
+	if (b.n < 6)
+		fail("6 messages were delivered, %zu are there", b.n);
 	for (size_t i = 0; i < 4; i++)
 		(void)str_copy(d->uid[i], sizeof(d->uid[i]), b.list[i < 2 ? i : i + 1].uid);
 	d->nuid = 4;
@@ -292,9 +305,9 @@ static void prepare_note(struct kit *k, struct deed *d)
 	struct box b;
 
 	d->note = "note";
-	box_begin(&b, k);
-	if (b.n == 0 && k->storage->put_begin != NULL)
+	if (k->storage->put_begin != NULL && d->before->n == 0)
 		deliver_number(k, fresh_number());
+	box_begin(&b, k);
 	if (b.s->note_put(b.st, d->note, OLD_NOTE, strlen(OLD_NOTE)) != RESTANTE_OK)
 		fail("note_put fails");
 	box_close(&b);
@@ -312,13 +325,6 @@ static void act_note(struct kit *k, void *arg)
 			b.s->note_put(b.st, d->note, NEW_NOTE, strlen(NEW_NOTE)), PUT_RESULTS);
 	d->done = 1;
 	box_close(&b);
-}
-
-static void prepare_some(struct kit *k, struct deed *d)
-{
-	(void)d;
-	if (k->storage->put_begin != NULL)
-		deliver_number(k, fresh_number()); /* so that there is something to find out */
 }
 
 static void act_maintain(struct kit *k, void *arg)

@@ -390,7 +390,7 @@ const struct kit_case read_cases[] = {
 	{"partly", "a message need not be read to its end", NEED_STORAGE, 30, partly},
 	{"flags", "BODY_CRLF and BODY_NODOT are true", NEED_STORAGE, 30, body_flags},
 	{"gone", "a key that is unknown does no harm", NEED_STORAGE, 10, gone},
-	{"keep", "keep() leaves the session as it is", NEED_STORAGE | NEED_KEEP, 10, keep},
+	{"keepalive", "keep() leaves the session as it is", NEED_STORAGE | NEED_KEEP, 10, keep},
 	{"later", "a core of a later version is served", NEED_STORAGE, 10, later},
 	{"copies", "nothing that open() was given is used afterwards", NEED_STORAGE, 10, copies},
 	{NULL, NULL, 0, 0, NULL},
