@@ -13,6 +13,7 @@ SYSTEM_TESTS = \
 	tests/system/test_archive.py \
 	tests/system/test_deliver.py \
 	tests/system/test_plugin_calls.py \
+	tests/system/test_plugin_kit.py \
 	tests/system/test_mta.py \
 	tests/system/test_login.py \
 	tests/system/test_sasl.py \
