@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,22 +55,59 @@ static int vet_folders(char *path, struct buf *why)
 	return result;
 }
 
-static int vet_content(const char *path, struct buf *why)
-{
-	char magic[4] = "";
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	ssize_t n;
+/* This program's own header; the linker puts it there. */
+extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
 
-	if (fd == -1) {
-		buf_printf(why, "%s: %s", path, strerror(errno));
+static const char *machine_name(unsigned machine)
+{
+	static const struct {
+		unsigned machine;
+		const char *name;
+	} names[] = {{EM_386, "i386"}, {EM_X86_64, "x86-64"}, {EM_ARM, "arm"},
+		{EM_AARCH64, "aarch64"}, {EM_RISCV, "riscv"}, {EM_PPC64, "ppc64"},
+		{EM_S390, "s390"}, {EM_MIPS, "mips"}};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (names[i].machine == machine)
+			return names[i].name;
+	return "another one";
+}
+
+/* The loader's own words for these are hard to understand. */
+static int vet_header(const char *path, const ElfW(Ehdr) * e, struct buf *why)
+{
+	const ElfW(Ehdr) *own = &__ehdr_start;
+
+	if (memcmp(e->e_ident, ELFMAG, SELFMAG) != 0) {
+		buf_printf(why, "%s: not a shared object", path);
 		return -1;
 	}
-	n = read(fd, magic, sizeof(magic));
+	if (e->e_ident[EI_CLASS] != own->e_ident[EI_CLASS] ||
+		e->e_ident[EI_DATA] != own->e_ident[EI_DATA] || e->e_machine != own->e_machine) {
+		buf_printf(why, "%s: built for another machine (%s), this is %s", path,
+			machine_name(e->e_machine), machine_name(own->e_machine));
+		return -1;
+	}
+	if (e->e_type != ET_DYN) {
+		buf_printf(why, "%s: not a shared object but an object file or a program", path);
+		return -1;
+	}
+	return 0;
+}
+
+static int vet_content(const char *path, struct buf *why)
+{
+	ElfW(Ehdr) header = {.e_type = ET_NONE};
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd == -1 || read(fd, &header, sizeof(header)) == -1) {
+		buf_printf(why, "%s: %s", path, strerror(errno));
+		if (fd != -1)
+			close(fd);
+		return -1;
+	}
 	close(fd);
-	if (n == (ssize_t)sizeof(magic) && memcmp(magic, "\177ELF", sizeof(magic)) == 0)
-		return 0;
-	buf_printf(why, "%s: not a shared object", path);
-	return -1;
+	return vet_header(path, &header, why);
 }
 
 int plug_vet_file(const char *file, struct buf *why)

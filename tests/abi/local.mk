@@ -17,7 +17,7 @@ TESTS += $(CONFORM)
 endif
 
 # What third parties do and should not do, with plugins that the tests make.
-ABI_TESTS = tests/abi/test_broken.py
+ABI_TESTS = tests/abi/test_bad.py tests/abi/test_broken.py
 EXTRA_DIST += $(ABI_TESTS) tests/abi/conftest.py tests/abi/third_party.py \
 	tests/abi/auth_broken.c tests/abi/storage_broken.c
 if SHARED

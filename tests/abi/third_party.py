@@ -28,7 +28,7 @@ def build(folder, source, *flags, include=INCLUDE, name=None, defs=DEFS):
         source = HERE / source
     plugin = folder / (source.stem.replace("_", "-") + ".so")
     run = subprocess.run(
-        ["cc", *FLAGS, *defs, *flags, f"-I{include}", "-o", plugin, source], capture_output=True, text=True
+        ["cc", *FLAGS, *defs, f"-I{include}", "-o", plugin, source, *flags], capture_output=True, text=True
     )
     assert run.returncode == 0, run.stderr
     return plugin

@@ -1,10 +1,12 @@
 /* Plugins: finding, vetting, loading; what they get from the core. Runs in the build folder. */
+#define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,6 +37,21 @@ static void put(const char *name, const char *text, mode_t mode)
 	assert_int_equal(chmod(path_of(name), mode), 0);
 }
 
+/* As put, with the header of a shared object of this machine, in which one octet is another. */
+static void put_object(const char *name, size_t at, unsigned char octet, mode_t mode)
+{
+	unsigned char header[64];
+	FILE *from = fopen(odd, "r"), *to = fopen(path_of(name), "w");
+
+	assert_true(from != NULL && to != NULL);
+	assert_int_equal(fread(header, 1, sizeof(header), from), sizeof(header));
+	header[at] = octet;
+	assert_int_equal(fwrite(header, 1, sizeof(header), to), sizeof(header));
+	fclose(from);
+	fclose(to);
+	assert_int_equal(chmod(path_of(name), mode), 0);
+}
+
 /* The file is refused, for that reason and by its name. */
 static void refused(const char *file, const char *reason)
 {
@@ -60,6 +77,19 @@ static void a_file_that_is_no_shared_object_is_refused(void **state)
 	refused("/dev/null", "not a regular file");
 }
 
+static void a_file_for_another_machine_is_refused_and_told(void **state)
+{
+	const unsigned char other_class = sizeof(void *) == 8 ? ELFCLASS32 : ELFCLASS64;
+
+	(void)state;
+	put_object("storage-mode.so", offsetof(ElfW(Ehdr), e_machine), EM_S390, 0644);
+	refused(path_of("storage-mode.so"), "another machine (s390)");
+	put_object("storage-mode.so", EI_CLASS, other_class, 0644);
+	refused(path_of("storage-mode.so"), "another machine");
+	put_object("storage-mode.so", offsetof(ElfW(Ehdr), e_type), ET_REL, 0644);
+	refused(path_of("storage-mode.so"), "an object file or a program");
+}
+
 static void a_file_that_others_may_write_is_refused(void **state)
 {
 	(void)state;
@@ -74,7 +104,7 @@ static void a_file_in_a_folder_that_others_may_write_is_refused(void **state)
 	struct buf why = {0};
 
 	(void)state;
-	put("storage-mode.so", "\177ELF", 0644);
+	put_object("storage-mode.so", 0, 0x7f, 0644);
 	assert_int_equal(plug_vet_file(path_of("storage-mode.so"), &why), 0);
 	assert_int_equal(chmod(folder, 0777), 0);
 	assert_int_equal(plug_vet_file(path_of("storage-mode.so"), &why), -1);
@@ -580,6 +610,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_file_that_is_no_shared_object_is_refused),
+		cmocka_unit_test(a_file_for_another_machine_is_refused_and_told),
 		cmocka_unit_test(a_file_that_others_may_write_is_refused),
 		cmocka_unit_test(a_file_in_a_folder_that_others_may_write_is_refused),
 		cmocka_unit_test(a_file_of_another_user_is_refused),
