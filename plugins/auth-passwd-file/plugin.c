@@ -19,10 +19,10 @@
 struct passwd {
 	const struct restante_host *host;
 	struct file *file;
-	uint32_t uid, gid;      /* of users whose line has none; 0 = there are none such */
-	struct file_line line;  /* the user of the current call: what it returns points here */
+	uint32_t uid, gid;     /* of users whose line has none; 0 = there are none such */
+	struct file_line line; /* the user of the current call: what it returns points here */
 	const char *attrs[2 * LINE_MAX_ATTRS + 3]; /* the same, with the label */
-	struct file_line dummy; /* what is verified instead */
+	struct file_line dummy;                    /* what is verified instead */
 	struct scram_keys keys;
 	unsigned char
 		salt_key[32]; /* for the salts of SCRAM secrets that are made from PLAIN ones */
@@ -161,7 +161,8 @@ static int passwd_apop(void *au, const struct restante_request *req, const char 
 
 	if (rc != RESTANTE_OK)
 		return rc;
-	if (scheme_locked(p->line.entry.password) || !is_plain(p->line.entry.password, shared_secret))
+	if (scheme_locked(p->line.entry.password) ||
+		!is_plain(p->line.entry.password, shared_secret))
 		return RESTANTE_DENY;
 	return RESTANTE_OK;
 }
@@ -178,6 +179,19 @@ static const struct scheme *scram_scheme(const char *hash)
 	return scheme_find(name, n + 6);
 }
 
+/* Secrets in plain text have to be derived first, which takes time that would tell who has one. */
+static int scram_masked(
+	struct passwd *p, const struct restante_request *req, const struct scheme *want, int rc)
+{
+	const char *value;
+
+	if (want && file_typical(p->file, &p->dummy) && is_plain(p->dummy.entry.password, &value))
+		(void)scram_from_plain(want->param, p->salt_key, req->user, value, &p->keys);
+	file_forget(&p->dummy);
+	explicit_bzero(&p->keys, sizeof(p->keys));
+	return rc;
+}
+
 static int passwd_scram(
 	void *au, const struct restante_request *req, const char *hash, struct restante_scram *out)
 {
@@ -186,11 +200,13 @@ static int passwd_scram(
 	const char *value;
 	int rc = find(p, req);
 
-	if (rc != RESTANTE_OK)
+	if (rc == RESTANTE_TEMP)
 		return rc;
+	if (rc != RESTANTE_OK)
+		return scram_masked(p, req, want, rc);
 	have = scheme_split(p->line.entry.password, &value);
 	if (!want || !have || scheme_locked(p->line.entry.password))
-		return RESTANTE_DENY;
+		return scram_masked(p, req, want, RESTANTE_DENY);
 	if (have == want) {
 		if (scram_parse(want->param, value, &p->keys) < 0)
 			return RESTANTE_DENY;
