@@ -39,7 +39,9 @@ struct request {
 	uint32_t id;    /* login's number */
 	uint32_t serial; /* ours, towards workers */
 	enum request_state state;
-	int64_t began;  /* clock_us */
+	int64_t began;  /* clock_us: when the client has said its last word */
+	int64_t given;  /* clock_us: to a worker */
+	int64_t took;   /* us that the workers had; 0 = they were not asked */
 	int64_t queued; /* clock_ms */
 	int lookup;     /* for LMTP: who is it? Nobody proves anything, x has the name alone */
 	struct exchange x;
@@ -91,6 +93,7 @@ struct auth {
 	struct event questions;
 	struct conf *conf;
 	int64_t timeout_ms, step_ms; /* step_ms: see refuse.c */
+	int64_t slowest, slowest_at; /* check that was refused: us, clock_us */
 	int draining;
 	size_t max_requests; /* exchanges at a time, from all login processes */
 	uint32_t mechanisms; /* MECHANISM_BIT of each that login may ask for */
@@ -152,8 +155,8 @@ void control_listen(struct auth *);
 /* refuse.c: logs it with the reason and sends AUTH_FAIL, a DENY with a time for its answer that
  * tells nothing. Ends the request. why: a word; NULL = that of the result. */
 void refuse(struct request *, int result, const char *why);
-/* The client has gone while a worker looked. A failure is one all the same: to hang up early must not
- * be the cheap way to guess. Ends the request. */
+/* The client has gone while a worker looked. A failure is one all the same: to hang up early must
+ * not be the cheap way to guess. Ends the request. */
 void refuse_absent(struct request *, int result);
 /* The user has logged in too recently (RFC 2449 section 6.5). */
 void refuse_for(struct request *, int64_t seconds);

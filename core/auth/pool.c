@@ -44,6 +44,7 @@ static int hand_over(struct worker *w, struct request *r)
 static void give(struct worker *w, struct request *r)
 {
 	r->state = WITH_WORKER;
+	r->given = clock_us();
 	w->busy = r;
 	if (hand_over(w, r) == 0)
 		return;
@@ -225,6 +226,7 @@ static void answer(struct worker *w)
 		return;
 	}
 	w->busy = NULL;
+	r->took += clock_us() - r->given;
 	next(&w->auth->pool); /* first, so that the worker computes while we talk */
 	request_answered(r, -(int)result, &user, backend, extra, n);
 	wipe(m->data, m->len);

@@ -1,15 +1,19 @@
 /* refuse - a login has failed: the line in the log, and the answer at its time.
  *
  * How long a check took can tell whether a user exists, which backend knows him, how his password
- * is stored. So login answers a DENY at the next multiple of step_ms since the exchange began,
- * whatever it was that refused, and behind it what the failure costs (penalty.c). Login is told the
- * moment at once and waits: nothing is held here. Other failures tell about this server and not
- * about the user; they are answered at once. */
+ * is stored. So each check that is refused counts as long as the slowest of the last hour, and
+ * login answers a DENY at the next multiple of step_ms since the client's last word, whatever it
+ * was that refused, and behind it what the failure costs (penalty.c). Login is told the moment at
+ * once and waits: nothing is held here. Other failures tell about this server and not about the
+ * user; they are answered at once. */
 #include "auth/auth.h"
 
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
+
+enum { EVEN_STEPS = 10 };                 /* more than so many are not evened out */
+#define EVEN_US (INT64_C(3600) * 1000000) /* how long the slowest is remembered */
 
 /* The word in the log for what the plugins said. */
 static const char *const reasons[] = {
@@ -60,10 +64,25 @@ static void send_failure(struct request *r, int result, uint64_t when)
 	request_free(r);
 }
 
-/* The next multiple of the step since it began, and what the failure costs. */
+/* How much faster than the slowest its check was, in us. One that is out of all proportion does not
+ * hold up the others. */
+static int64_t make_even(struct request *r, int64_t now)
+{
+	struct auth *a = r->auth;
+	int64_t most = a->step_ms * EVEN_STEPS * 1000;
+
+	if (r->took >= a->slowest || now - a->slowest_at > EVEN_US) {
+		a->slowest = r->took < most ? r->took : most;
+		a->slowest_at = now;
+	}
+	return a->slowest > r->took ? a->slowest - r->took : 0;
+}
+
+/* The next multiple of the step since the client has spoken, and what the failure costs. */
 static uint64_t due(struct request *r)
 {
-	int64_t step = r->auth->step_ms * 1000, steps = (clock_us() - r->began) / step + 1;
+	int64_t step = r->auth->step_ms * 1000, now = clock_us();
+	int64_t steps = (now + make_even(r, now) - r->began) / step + 1;
 
 	return (uint64_t)(r->began + steps * step + memory_failed(r) * 1000);
 }

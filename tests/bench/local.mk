@@ -33,6 +33,13 @@ bench-mbox: all restante-load
 	python3 $(srcdir)/tests/bench/mbox.py --tools $(builddir) $(BENCH)
 .PHONY: bench-mbox
 
+# Can it be told from the time of a refusal why? make timing TIMING="--tries 100".
+EXTRA_DIST += tests/bench/timing.py
+timing: all
+	RESTANTE_SOURCE=$(abs_top_srcdir) RESTANTE_BUILD=$(abs_top_builddir) \
+		python3 $(srcdir)/tests/bench/timing.py $(TIMING)
+.PHONY: timing
+
 # What a user notices of 500 wrong logins a second; flags: make attack ATTACK="--seconds 5".
 EXTRA_DIST += tests/bench/attack.py
 attack: all

@@ -47,6 +47,15 @@ static int tardy(void)
 	return RESTANTE_DENY;
 }
 
+/* Longer than a step of the core's (refuse.c), shorter than auth_timeout. */
+static int late(void)
+{
+	sleep_a_little();
+	sleep_a_little();
+	sleep_a_little();
+	return RESTANTE_DENY;
+}
+
 static int ok(void)
 {
 	return RESTANTE_OK;
@@ -92,6 +101,7 @@ static const struct {
 	{"crash", own, crash},
 	{"slow", own, slow},
 	{"tardy", own, tardy},
+	{"late", own, late},
 	{"ok", own, ok},
 	{"root", root, ok},
 	{"low", lower, ok},

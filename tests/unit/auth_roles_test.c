@@ -433,6 +433,48 @@ static void every_denial_is_due_at_the_same_time(void **state)
 	}
 }
 
+/* Its steps, of a first failure. */
+static int64_t steps_of(struct house *h, uint32_t id, const char *user)
+{
+	int64_t began = clock_us();
+
+	snprintf(h->ip, sizeof(h->ip), "192.0.2.%u", id);
+	plain(h, id, user, "wrong");
+	expect_fail(h, id, RESTANTE_DENY);
+	return (h->when - began - DELAY_MS * 1000) / (STEP_MS * 1000);
+}
+
+/* Bug class: PAM computes no hash for a user who does not exist or is locked. */
+static void a_refusal_that_is_quick_to_find_comes_when_a_slow_one_would(void **state)
+{
+	struct house *h = *state;
+	int64_t slow;
+
+	start_worker(h);
+	slow = steps_of(h, 1, "late");
+	assert_true(slow >= 2);
+	assert_true(steps_of(h, 2, "nobody") >= slow);
+}
+
+/* Bug class: a client that waits before its last word has its answer fall on this side of a step or
+ * on that, as it wants. */
+static void the_time_of_an_answer_counts_from_the_last_word_of_the_client(void **state)
+{
+	struct house *h = *state;
+	int64_t said;
+
+	start_worker(h);
+	begin(h, 1, "LOGIN", NULL, 0);
+	assert_int_equal(receive(h, &h->login), MSG_AUTH_CONTINUE);
+	step(h, 1, "anna");
+	assert_int_equal(receive(h, &h->login), MSG_AUTH_CONTINUE);
+	assert_true(silent(&h->login, STEP_MS / 2));
+	said = clock_us();
+	step(h, 1, "wrong");
+	expect_fail(h, 1, RESTANTE_DENY);
+	assert_true(h->when - said >= (STEP_MS + DELAY_MS) * 1000);
+}
+
 static void trouble_is_answered_at_once_and_as_trouble(void **state)
 {
 	struct house *h = *state;
@@ -613,6 +655,8 @@ int main(void)
 		IN_HOUSE(wrong_unknown_and_malformed_are_denied_and_get_no_grant),
 		IN_HOUSE(root_and_low_uids_are_denied),
 		IN_HOUSE(every_denial_is_due_at_the_same_time),
+		IN_HOUSE(a_refusal_that_is_quick_to_find_comes_when_a_slow_one_would),
+		IN_HOUSE(the_time_of_an_answer_counts_from_the_last_word_of_the_client),
 		IN_HOUSE(trouble_is_answered_at_once_and_as_trouble),
 		IN_HOUSE(a_plugin_that_hangs_is_killed_at_its_deadline),
 		IN_HOUSE(a_plugin_that_crashes_costs_one_login),
