@@ -1,12 +1,12 @@
 /* program - starting the administrator's program, and ending it with all that it has started.
  *
  * In a worker a program cannot leave the worker's process group, so that all of it ends with the
- * worker; but then there is no group that could be killed when the program alone has to go. So this
- * process is made the subreaper of those below: who loses his parent becomes a child of ours, and
- * is killed next. */
+ * worker; but then there is no group that could be killed when the program alone has to go. What it
+ * has started is known by a mark that each has in its environment, wherever it is. */
 #define _GNU_SOURCE
 #include "program.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -20,9 +20,10 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <syslog.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { STEP_MS = 10 };
+enum { STEP_MS = 10, ROUNDS = 10, ENVIRONMENT_MAX = 32 * 1024 };
 
 /* --- who it runs as --------------------------------------------------------------------------- */
 
@@ -76,64 +77,58 @@ int program_prepare(struct program *p, const struct restante_host *host)
 	return find_user(p);
 }
 
-/* --- children --------------------------------------------------------------------------------- */
+/* --- what it has started ---------------------------------------------------------------------- */
 
-/* The children of this thread, at most max of them. */
-static size_t list_children(pid_t *list, size_t max)
+static void make_mark(struct program *p)
 {
-	char path[64], text[12 * PROGRAM_CHILDREN_MAX], *end;
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	(void)snprintf(p->mark, sizeof(p->mark), "RESTANTE_EXEC=%ld-%lld-%ld", (long)getpid(),
+		(long long)now.tv_sec, now.tv_nsec);
+}
+
+/* Has the process the mark? It may be gone by now, or nothing that we may look at. */
+static bool is_marked(const char *pid, const char *mark)
+{
+	char path[64], text[ENVIRONMENT_MAX];
 	size_t n = 0;
-	ssize_t got;
+	ssize_t got = 0;
 	int fd;
 
-	(void)snprintf(path, sizeof(path), "/proc/self/task/%ld/children", (long)gettid());
+	(void)snprintf(path, sizeof(path), "/proc/%.20s/environ", pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	got = fd == -1 ? -1 : read(fd, text, sizeof(text) - 1);
+	while (fd != -1 && (got = read(fd, text + n, sizeof(text) - n)) > 0)
+		n += (size_t)got;
 	if (fd != -1)
 		close(fd);
-	text[got > 0 ? got : 0] = '\0';
-	for (char *p = text; n < max; p = end) { /* "123 456 ": one cut short has no space */
-		long pid = strtol(p, &end, 10);
+	return memmem(text, n, mark, strlen(mark) + 1) != NULL;
+}
 
-		if (end == p || *end != ' ')
-			break;
-		list[n++] = (pid_t)pid;
+/* Whoever has the mark is killed; who is there to wait for them does. The number of them. */
+static unsigned kill_marked(const char *mark)
+{
+	DIR *proc = opendir("/proc");
+	const struct dirent *d;
+	unsigned killed = 0;
+
+	while (proc != NULL && (d = readdir(proc)) != NULL) {
+		if (d->d_name[0] < '1' || d->d_name[0] > '9' || !is_marked(d->d_name, mark))
+			continue;
+		killed += kill((pid_t)strtol(d->d_name, NULL, 10), SIGKILL) == 0;
 	}
-	return n;
-}
-
-static bool was_before(const struct program *p, pid_t pid)
-{
-	for (size_t i = 0; i < p->nbefore; i++)
-		if (p->before[i] == pid)
-			return true;
-	return false;
-}
-
-/* Those whom the program has left, and those whom they leave when they are killed. */
-static void kill_orphans(const struct program *p)
-{
-	pid_t list[PROGRAM_CHILDREN_MAX];
-	size_t n, killed;
-
-	do {
-		killed = 0;
-		n = list_children(list, PROGRAM_CHILDREN_MAX);
-		for (size_t i = 0; i < n; i++) {
-			if (was_before(p, list[i]) || kill(list[i], SIGKILL) == -1)
-				continue;
-			killed += waitpid(list[i], NULL, 0) == list[i];
-		}
-	} while (killed > 0);
+	if (proc != NULL)
+		(void)closedir(proc);
+	return killed;
 }
 
 /* --- start and end ---------------------------------------------------------------------------- */
 
 /* The child, between fork and exec: only what is safe there. */
-_Noreturn static void become(const struct program *p, int fd, int errors)
+_Noreturn static void become(struct program *p, int fd, int errors)
 {
 	static char path[] = "PATH=/usr/local/bin:/usr/bin:/bin";
-	char *const env[] = {path, NULL};
+	char *const env[] = {path, p->mark, NULL};
 	sigset_t none;
 
 	for (int i = 1; i < NSIG; i++)
@@ -174,8 +169,7 @@ int program_start(struct program *p, int *fd, int *errors)
 
 	if (make_ends(ends, pipes) == -1)
 		return -1;
-	(void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-	p->nbefore = list_children(p->before, PROGRAM_CHILDREN_MAX);
+	make_mark(p);
 	p->pid = fork();
 	saved = errno;
 	if (p->pid == 0)
@@ -218,6 +212,7 @@ int program_end(struct program *p, int grace_ms)
 	while (waitpid(p->pid, &status, 0) == -1 && errno == EINTR)
 		;
 	p->pid = 0;
-	kill_orphans(p);
+	for (int i = 0; i < ROUNDS && kill_marked(p->mark) > 0; i++)
+		; /* those whom they were starting just then */
 	return by_itself ? status : -1;
 }

@@ -7,17 +7,14 @@
 #include <sys/types.h>
 #include <restante/plugin.h>
 
-enum { PROGRAM_CHILDREN_MAX = 256 };
-
 struct program {
 	const struct restante_host *host;
 	const char **argv; /* [0] is its path */
 	bool other_user;   /* it becomes uid and gid, without other groups */
 	uid_t uid;
 	gid_t gid;
-	pid_t pid;                          /* 0 = it does not run */
-	pid_t before[PROGRAM_CHILDREN_MAX]; /* children of this process that are not its */
-	size_t nbefore;
+	pid_t pid;     /* 0 = it does not run */
+	char mark[80]; /* in the environment of it and of all that it starts */
 };
 
 /* From the settings. RESTANTE_OK, or PERM with a line in the log. Looks users up, starts nothing.
