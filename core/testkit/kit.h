@@ -97,6 +97,8 @@ int kit_load(struct kit *, const struct kit_options *, struct buf *why);
 /* Gives the setting another value. 0, or -1 when its type does not allow that. */
 int kit_set(struct kit *, size_t setting, const char *value);
 unsigned kit_offers(const struct kit *);
+/* Was the plugin built from a later header, and may know members that this program does not? */
+bool kit_is_older(const struct kit *);
 
 /* --- host.c: the core that the plugin sees --- */
 struct kit_host {

@@ -111,6 +111,15 @@ int kit_load(struct kit *k, const struct kit_options *opt, struct buf *why)
 	return 0;
 }
 
+bool kit_is_older(const struct kit *k)
+{
+	return k->plugin->size > sizeof(*k->plugin) ||
+	       (k->storage != NULL && k->storage->size > sizeof(*k->storage)) ||
+	       (k->auth != NULL && k->auth->size > sizeof(*k->auth)) ||
+	       (k->plugin->nsettings > 0 &&
+		       k->plugin->setting_size > sizeof(struct restante_setting));
+}
+
 unsigned kit_offers(const struct kit *k)
 {
 	unsigned offers = k->plugin->check != NULL ? NEED_CHECK : 0;

@@ -7,6 +7,21 @@
 #include <unistd.h>
 #include <restante/plugin.h>
 
+/* With a header of a later version: values for the members that it has more. */
+#ifdef LATER
+#define MORE .later_number = ~(uint64_t)0, .later_text = "later"
+#define SET_MORE(s)                                       \
+	do {                                              \
+		if (RESTANTE_FITS(s, later_text)) {       \
+			(s)->later_number = ~(uint64_t)0; \
+			(s)->later_text = "later";        \
+		}                                         \
+	} while (0)
+#else
+#define MORE
+#define SET_MORE(s) (void)0
+#endif
+
 struct desk {
 	const struct restante_host *h;
 	const char *fault;
@@ -61,6 +76,7 @@ static void fill(const struct desk *d, const struct restante_request *r, struct 
 	out->uid = out->gid = 1001;
 	out->name = is(d, "auth-copies") ? r->user : "joe";
 	out->home = "/home/joe";
+	SET_MORE(out);
 	if (is(d, "auth-later-writes"))
 		memset((char *)out + sizeof(*out), 0, out->size - sizeof(*out));
 }
@@ -115,6 +131,7 @@ static int scram(
 	if (strcmp(r->user, "joe") != 0 || strcmp(hash, "SHA-256") != 0)
 		return RESTANTE_DENY;
 	out->iterations = 4096;
+	SET_MORE(out);
 	out->salt = salt;
 	out->salt_len = sizeof(salt);
 	out->stored = out->server = key;
@@ -147,7 +164,7 @@ static int token(
 }
 
 static const struct restante_setting settings[] = {
-	{"fault", RESTANTE_STRING, 0, "none", "the promise that is not kept", NULL},
+	{"fault", RESTANTE_STRING, 0, "none", "the promise that is not kept", NULL, MORE},
 };
 
 static const struct restante_auth auth = {.size = sizeof(auth),
@@ -157,7 +174,8 @@ static const struct restante_auth auth = {.size = sizeof(auth),
 	.lookup = lookup,
 	.scram = scram,
 	.apop = apop,
-	.token = token};
+	.token = token,
+	MORE};
 
 RESTANTE_PLUGIN(auth_broken) = {.magic = RESTANTE_MAGIC,
 	.size = sizeof(struct restante_plugin),
@@ -168,4 +186,5 @@ RESTANTE_PLUGIN(auth_broken) = {.magic = RESTANTE_MAGIC,
 	.version = "1",
 	.doc = "keeps all promises but one",
 	.settings = settings,
-	.auth = &auth};
+	.auth = &auth,
+	MORE};

@@ -18,6 +18,21 @@
 #include <unistd.h>
 #include <restante/plugin.h>
 
+/* With a header of a later version: values for the members that it has more. */
+#ifdef LATER
+#define MORE .later_number = ~(uint64_t)0, .later_text = "later"
+#define SET_MORE(s)                                       \
+	do {                                              \
+		if (RESTANTE_FITS(s, later_text)) {       \
+			(s)->later_number = ~(uint64_t)0; \
+			(s)->later_text = "later";        \
+		}                                         \
+	} while (0)
+#else
+#define MORE
+#define SET_MORE(s) (void)0
+#endif
+
 enum { NAME = 64, NOTE = 65536 };
 
 struct mail {
@@ -295,7 +310,7 @@ static int list(void *st, int (*each)(void *, const struct restante_message *), 
 		flock(b->lock, LOCK_UN);
 	for (size_t i = 0; stop == 0 && i < b->n && !(is(b, "many") && i == 120); i++) {
 		struct restante_message m = {
-			.size = sizeof(m), .key = i, .octets = b->mail[i].octets};
+			.size = sizeof(m), .key = i, .octets = b->mail[i].octets, MORE};
 
 		m.uid = b->mail[i].uid;
 		stop = each(arg, &m);
@@ -356,6 +371,7 @@ static int body(void *st, uint64_t key, struct restante_body *out)
 	if (is(b, "later-writes"))
 		memset((char *)out + sizeof(*out), 0, out->size - sizeof(*out));
 	out->octets = (uint64_t)octets;
+	SET_MORE(out);
 	out->flags = is(b, "flags") ? RESTANTE_BODY_CRLF : 0;
 	out->b = b;
 	out->read = read_it;
@@ -584,12 +600,13 @@ static int check(const struct restante_host *h)
 }
 
 static const struct restante_setting settings[] = {
-	{"path", RESTANTE_PATH, RESTANTE_FOLDER | RESTANTE_PER_USER, "~/mail", "the folder", NULL},
-	{"fault", RESTANTE_STRING, 0, "none", "the promise that is not kept", NULL},
+	{"path", RESTANTE_PATH, RESTANTE_FOLDER | RESTANTE_PER_USER, "~/mail", "the folder", NULL,
+		MORE},
+	{"fault", RESTANTE_STRING, 0, "none", "the promise that is not kept", NULL, MORE},
 #ifdef BROKEN_SETTINGS
-	{"number", RESTANTE_INT, RESTANTE_FOLDER, "1", "a number", "1..9"},
+	{"number", RESTANTE_INT, RESTANTE_FOLDER, "1", "a number", "1..9", MORE},
 #else
-	{"number", RESTANTE_INT, 0, "1", "a number", "1..9"},
+	{"number", RESTANTE_INT, 0, "1", "a number", "1..9", MORE},
 #endif
 };
 
@@ -605,7 +622,8 @@ static const struct restante_storage storage = {.size = sizeof(storage),
 	.note_get = note_get,
 	.note_put = note_put,
 	.maintain = maintain,
-	.keep = keep};
+	.keep = keep,
+	MORE};
 
 RESTANTE_PLUGIN(storage_broken) = {.magic = RESTANTE_MAGIC,
 	.size = sizeof(struct restante_plugin),
@@ -621,4 +639,5 @@ RESTANTE_PLUGIN(storage_broken) = {.magic = RESTANTE_MAGIC,
 #endif
 	.settings = settings,
 	.storage = &storage,
-	.check = check};
+	.check = check,
+	MORE};
