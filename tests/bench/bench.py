@@ -8,6 +8,7 @@ the servers switch to real uids, and their CPU time is counted in cgroups.
 """
 
 import argparse
+import ctypes
 import os
 import signal
 import statistics
@@ -21,6 +22,12 @@ from servers import Dovecot, DovecotFast, Restante
 
 PASSWORD = "correct-horse"
 SMALL_USERS, SMALL_MAIL, FEW = 128, 20, 20
+
+
+def yescrypt(password):
+    library = ctypes.CDLL("libcrypt.so.1")
+    library.crypt_gensalt.restype = library.crypt.restype = ctypes.c_char_p
+    return library.crypt(password.encode(), library.crypt_gensalt(b"$y$", 0, None, 0)).decode()
 
 
 class Sizes:
@@ -49,6 +56,7 @@ class Bench:
         mail = Mail(self.work, max(self.sizes.opens))
         small, many = [f"s{n:03}" for n in range(SMALL_USERS)], [f"m{n}" for n in range(8)]
         boxes = {"small": (small, SMALL_MAIL, True), "many": (many, self.sizes.each_of_8, True),
+            "hashed": ([f"h{n:03}" for n in range(SMALL_USERS)], SMALL_MAIL, True),
             "retr": (["r0"], self.sizes.retr, True)}
         for size, count in zip(("a", "b"), self.sizes.opens):
             boxes[f"open-{size}-hints"] = ([f"o{size}w"], count, True)
@@ -63,8 +71,10 @@ class Bench:
                 for homes in {s.homes for s in servers}:
                     mail.maildir(os.path.join(self.work, homes + suffix, name), count, hints)
         os.sync()
-        users = [name for names in self.users.values() for name in names]
-        return [s(self.work, users, PASSWORD, suffix, self.tools) for s in servers
+        hashed = "{CRYPT}" + yescrypt(PASSWORD)
+        users = {name: hashed if group == "hashed" else "{PLAIN}" + PASSWORD
+            for group, names in self.users.items() for name in names}
+        return [s(self.work, users, suffix, self.tools) for s in servers
             if not self.args.servers or s.key in self.args.servers.split(",")]
 
     def make_certificate(self):

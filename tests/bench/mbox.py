@@ -161,7 +161,7 @@ class MboxBench(Bench):
         self.users["mbox"] = [USER]
         plain.write(self.users_file("mbox"), f"{USER} {PASSWORD}\n")
         kinds = [s for s in (Restante, Dovecot, Popa3d) if s.installed(self.tools)]
-        found = [s(self.work, [USER], PASSWORD, "", self.tools) for s in kinds]
+        found = [s(self.work, {USER: "{PLAIN}" + PASSWORD}, "", self.tools) for s in kinds]
         for server in found:
             server.fresh(self.pristine)
         return found

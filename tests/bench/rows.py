@@ -1,5 +1,5 @@
 """The rows of the table. A row's run gives (value, CPU of the server for a unit in us or None, extra
-figure or None); its targets are what issue 2 expects of it."""
+figure or None); its targets are what issues 2 and 5 expect of it."""
 
 
 class Row:
@@ -40,6 +40,19 @@ def logins(connections, **options):
     def run(bench, server):
         got = bench.load(server, "login", "small", connections=connections, seconds=bench.sizes.login_seconds,
             **options)
+        return got["per_s"], got["server_cpu_us"] / got["units"], got["p99_us"]
+    return run
+
+
+def hashed(cache):
+    """Logins with yescrypt hashes; with a cache each user has logged in before. The server starts anew for it, and
+    once more with its usual settings behind it."""
+    def run(bench, server):
+        server.restart(cache)
+        if cache:
+            bench.load(server, "login", "hashed", connections=1, count=len(bench.users["hashed"]))
+        got = bench.load(server, "login", "hashed", connections=16, seconds=2 * bench.sizes.login_seconds)
+        server.restart()
         return got["per_s"], got["server_cpu_us"] / got["units"], got["p99_us"]
     return run
 
@@ -109,6 +122,8 @@ ROWS = [
     Row("stall-tls", "UIDL n, LIST n, RETR n by turns, TLS: us", stalls(tls=True), high=False, also="p99 us",
         also_most=35000),
     *open_rows(),
+    Row("login-yescrypt-cached", "logins/s, yescrypt, auth cache, 16 connections", hashed(True), better=2, cpu=0.6),
+    Row("login-yescrypt", "logins/s, yescrypt, no cache, 16 connections", hashed(False), once=True),
     Row("idle", "KB a logged-in session", memory("idle"), high=False, memory=True, most=150),
     Row("idle-tls", "KB a logged-in session, TLS", memory("idle", tls=True), high=False, memory=True, most=220),
     Row("connect", "KB a connection before login", memory("connect"), high=False, memory=True, share=1),

@@ -70,7 +70,8 @@ class Account:
 
 
 class Server:
-    """name: as in the table. homes: the folder with this server's Maildirs. users: their names.
+    """name: as in the table. homes: the folder with this server's Maildirs. users: {name: secret}, as
+    passwd-files have it.
 
     The users share one uid: in Dovecot 2.3 a pop3 process that serves one user after the other cannot
     change to another uid, so the high-performance mode has no other way. Restante changes to it with
@@ -78,22 +79,24 @@ class Server:
 
     key = name = homes = None
 
-    def __init__(self, work, users, password, suffix, tools):
+    def __init__(self, work, users, suffix, tools):
         self.tools, self.mail = tools, os.path.join(work, self.homes + suffix)
         self.folder = os.path.join(work, "run-" + self.name.replace(" ", "-"))
         shutil.rmtree(self.folder, ignore_errors=True)
         os.makedirs(self.folder, 0o755)
         self.plain, self.tls = free_port(), free_port()
         self.cert, self.cert_key = os.path.join(work, "cert.pem"), os.path.join(work, "key.pem")
-        lines = [f"{name}:{{PLAIN}}{password}:{OWNER}:{OWNER}::{self.home(name)}::\n" for name in users]
+        lines = [f"{name}:{secret}:{OWNER}:{OWNER}::{self.home(name)}::\n" for name, secret in users.items()]
         self.passwd = write(os.path.join(self.folder, "users"), "".join(lines), 0o600)
         self.config = os.path.join(self.folder, "conf")
         self.process = self.account = None
+        self.cache = None  # of passwords that were right: True, False, None = as it is by default
 
     def home(self, user):
         return os.path.join(self.mail, user)
 
-    def restart(self):
+    def restart(self, cache=None):
+        self.cache = cache
         self.stop()
         self.start()
 
@@ -145,6 +148,7 @@ class Server:
 
 class Dovecot(Server):
     key, name, homes = "dovecot", "dovecot", "mail-dovecot"
+    pam = f"/etc/pam.d/restante-bench-{os.getpid()}"
 
     def configure(self):
         write(self.config, f"""\
@@ -154,16 +158,12 @@ base_dir = {self.folder}/base
 state_dir = {self.folder}/state
 log_path = {self.folder}/dovecot.log
 disable_plaintext_auth = no
-ssl = yes
+{self.auth_cache()}ssl = yes
 ssl_cert = <{self.cert}
 ssl_key = <{self.cert_key}
 mail_location = maildir:~/Maildir
 first_valid_uid = 1000
-passdb {{
-  driver = passwd-file
-  args = {self.passwd}
-}}
-userdb {{
+{self.passdb()}userdb {{
   driver = passwd-file
   args = {self.passwd}
 }}
@@ -180,6 +180,22 @@ service pop3 {{
 {self.pop3_service()}}}
 """)
         os.chown(self.passwd, pwd.getpwnam("dovecot").pw_uid, 0)
+
+    def auth_cache(self):
+        return "auth_cache_size = 10M\nauth_cache_ttl = 1 hour\n" if self.cache else ""
+
+    def passdb(self):
+        """What its cache keeps of a passwd-file is the hash, which is then computed for each login; what it keeps of
+        PAM is a quick one of its own. So with the cache it has a PAM that lets everybody in: its best case."""
+        if not self.cache:
+            return f"passdb {{\n  driver = passwd-file\n  args = {self.passwd}\n}}\n"
+        write(self.pam, "auth required pam_permit.so\naccount required pam_permit.so\n")
+        return f"passdb {{\n  driver = pam\n  args = cache_key=%u {os.path.basename(self.pam)}\n}}\n"
+
+    def stop(self):
+        super().stop()
+        if os.path.exists(self.pam):
+            os.unlink(self.pam)
 
     def login_service(self):
         return ""
@@ -227,6 +243,7 @@ login_user = "{login}"
 auth_user = "{auth}"
 plugin_path = {{ "{self.tools}/.libs" }}
 runtime_dir = "{self.folder}/run"
+{"auth_cache_ttl = 0" if self.cache is False else ""}
 auth = {{ "passwd-file" }}
 storage = "maildir"
 auth-passwd-file {{ path = "{self.passwd}" }}
