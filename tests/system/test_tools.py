@@ -7,7 +7,7 @@ import subprocess
 import time
 
 import pytest
-from restante import BUILD, PASSWORD, ROOT, Server, eventually, wire
+from restante import BUILD, PASSWORD, ROOT, SOURCE, Server, eventually, wire
 
 MESSAGE = b"Subject: one\n\nbody\n"
 
@@ -318,3 +318,19 @@ def test_reload_and_stop_say_when_no_server_runs(folder):
         assert run.returncode == 1
         assert "not running" in run.stderr
 
+
+@pytest.mark.parametrize("page", sorted(SOURCE.glob("plugins/*/restante-*-*.7")), ids=lambda p: p.parent.name)
+def test_the_manual_page_of_a_plugin_has_its_settings_and_their_defaults(server, page):
+    plugin = page.parent.name
+    run = server.ctl("plugins", plugin)
+    if run.returncode and not (BUILD / f".libs/{plugin}.so").exists():
+        pytest.skip(f"built without {plugin}")
+    text = page.read_text()
+    items = {name for line in re.findall(r"(?m)^\.It Cm (.*)$", text) for name in line.split(" , ")}
+    settings = re.findall(r"(?m)^    (\w+) \((.*)\)$", run.stdout)
+    assert settings
+    for name, rest in settings:
+        default = re.search(r'default "([^"]*)"', rest)
+        assert name in items
+        for word in default.group(1).split() if default and "/etc/" not in default.group(1) else []:
+            assert word in text, (name, word)
