@@ -180,7 +180,7 @@ int record_read(struct mbox *mb, const struct index *now, struct record *r)
 	return mbox_failed(mb, "read", UIDL_FILE);
 }
 
-const struct record_line *record_find(const struct record *r, const char *uid, size_t len)
+const struct record_line *record_by_uid(const struct record *r, const char *uid, size_t len)
 {
 	uint32_t i = groups_first(&r->by_uid, uid_key(uid, len));
 

@@ -111,7 +111,7 @@ static int pool_make(struct pool *p, const struct index *old, const struct index
 		const struct index_entry *e = &old->entry[i];
 		const char *uid = entry_uid(old, e);
 
-		const struct record_line *l = record_find(record, uid, e->uid_len);
+		const struct record_line *l = record_by_uid(record, uid, e->uid_len);
 
 		pool_add(p, &(struct item){.hash = e->hash,
 				    .uid = uid,
@@ -173,7 +173,7 @@ static bool worth_noting(const struct mbox *mb, const struct pool *p, const stru
 
 	for (; i != GROUPS_NONE && alive < 2; i = groups_next(&p->by_hash, i))
 		alive += p->item[i].live && memcmp(p->item[i].hash, e->hash, HASH_LEN) == 0;
-	if (alive > 1 || record_find(record, uid, e->uid_len))
+	if (alive > 1 || record_by_uid(record, uid, e->uid_len))
 		return true;
 	hash_to_hex(hex, e->hash);
 	if (mb->uidl_from == UIDL_XUIDL)

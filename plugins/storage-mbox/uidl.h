@@ -40,7 +40,7 @@ int record_parse(struct record *r, void *block, size_t len);
  * ones were removed. */
 int record_read(struct mbox *, const struct index *now, struct record *);
 /* The line with that UIDL, or NULL. */
-const struct record_line *record_find(const struct record *, const char *uid, size_t len);
+const struct record_line *record_by_uid(const struct record *, const char *uid, size_t len);
 void record_free(struct record *);
 
 void hash_to_hex(char hex[HEX_LEN + 1], const uint8_t *hash);

@@ -31,7 +31,7 @@ static void look(const struct record *r)
 		for (size_t j = 0; j < l->uid_len; j++)
 			if (l->uid[j] < 0x21 || l->uid[j] > 0x7e)
 				abort();
-		if (record_find(r, l->uid, l->uid_len) != l)
+		if (record_by_uid(r, l->uid, l->uid_len) != l)
 			abort();
 	}
 }
