@@ -27,6 +27,7 @@ BUILD = pathlib.Path(os.environ.get("RESTANTE_BUILD", SOURCE / "build")).resolve
 CORPUS = pathlib.Path(os.environ.get("RESTANTE_CORPUS", SOURCE.parent / "shared/corpus"))
 ROOT = os.getuid() == 0
 SANITIZED = "#define SANITIZED 1" in (BUILD / "config.h").read_text()
+LINKED_IN = not (BUILD / ".libs/storage-maildir.so").exists()  # --disable-shared: plugins are in the programs
 PASSWORD = "correct horse"
 # In a build with sanitizers: programs end without freeing, and what is undumpable cannot be searched for leaks.
 os.environ.setdefault("ASAN_OPTIONS", "detect_leaks=0")

@@ -11,7 +11,7 @@ import time
 
 import pytest
 import restante
-from restante import BUILD, ROOT, Server, eventually, free_port, wire
+from restante import BUILD, LINKED_IN, ROOT, Server, eventually, free_port, wire
 
 MESSAGE = b"Subject: one\n\nbody\n"
 SETTINGS = {"login_processes": 2, "auth_workers": 1}
@@ -93,7 +93,7 @@ def test_a_build_that_only_root_may_enter_works(folder, name, monkeypatch):
             assert c.retr(1) == wire(MESSAGE)
             c.quit()
         assert server.ctl("mailbox", "list", name).returncode == 0
-        if (closed / ".libs/storage-maildir.so").exists():  # else all are linked in
+        if not LINKED_IN:
             server.write_conf(plugin_path=[sub / "run", closed])
             assert f"no storage-maildir.so in {sub}/run, {closed}" in server.check_conf().stderr
 

@@ -7,7 +7,7 @@ import subprocess
 import time
 
 import pytest
-from restante import BUILD, PASSWORD, ROOT, SOURCE, Server, eventually, wire
+from restante import BUILD, LINKED_IN, PASSWORD, ROOT, SOURCE, Server, eventually, wire
 
 MESSAGE = b"Subject: one\n\nbody\n"
 
@@ -78,6 +78,7 @@ def test_an_included_file_is_read_and_named_in_errors(server):
     assert "more.conf:2" in run.stderr
 
 
+@pytest.mark.skipif(LINKED_IN, reason="plugins are linked in")
 @pytest.mark.skipif(not ROOT, reason="needs files of another uid")
 def test_a_plugin_that_others_may_write_is_refused_by_name(folder):
     sub = folder / "vet"
