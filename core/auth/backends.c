@@ -10,7 +10,10 @@
 #include <string.h>
 #include "base/log.h"
 
-#define GRACE_MS 1000 /* between left_ms() == 0 and the end */
+enum {
+	GRACE_MS = 1000, /* between left_ms() == 0 and the end */
+	CLOSE_MS = 1000  /* for close(): the master waits for the worker to end */
+};
 
 static void arm(struct backends *b, int64_t ms)
 {
@@ -21,10 +24,10 @@ static void arm(struct backends *b, int64_t ms)
 		die("cannot set a deadline: %m");
 }
 
-static void begin(struct backends *b, struct backend *k)
+static void begin(struct backends *b, struct backend *k, int64_t ms)
 {
-	host_deadline(&k->host, b->timeout_ms);
-	arm(b, b->timeout_ms + GRACE_MS);
+	host_deadline(&k->host, ms);
+	arm(b, ms + GRACE_MS);
 }
 
 static void end(struct backends *b)
@@ -69,7 +72,7 @@ int backends_open(struct backends *b, struct buf *why)
 		struct backend *k = &b->list[i];
 		int rc;
 
-		begin(b, k);
+		begin(b, k, b->timeout_ms);
 		rc = k->auth->open(&k->host.api, &k->au);
 		end(b);
 		if (rc != RESTANTE_OK) {
@@ -79,6 +82,17 @@ int backends_open(struct backends *b, struct buf *why)
 		}
 	}
 	return 0;
+}
+
+void backends_close(struct backends *b)
+{
+	for (size_t i = 0; i < b->n; i++) {
+		struct backend *k = &b->list[i];
+
+		begin(b, k, CLOSE_MS);
+		k->auth->close(k->au);
+		end(b);
+	}
 }
 
 /* --- questions: each NONE where the plugin has no answer to such a question --- */
@@ -182,7 +196,7 @@ static int ask_all(struct backends *b, enum verify_what what, const struct quest
 
 	for (size_t i = 0; i < b->n && rc == RESTANTE_NONE; i++) {
 		*q->user = (struct restante_user){.size = sizeof(*q->user)};
-		begin(b, &b->list[i]);
+		begin(b, &b->list[i], b->timeout_ms);
 		rc = checked(&b->list[i], ask[what](&b->list[i], q));
 		b->answered = (uint32_t)i;
 		end(b);

@@ -31,6 +31,8 @@ struct backends {
 int backends_load(struct backends *, const struct conf *, struct buf *why);
 /* Calls open() of each. 0, or -1 with *why. May block until the deadline, which kills. */
 int backends_open(struct backends *, struct buf *why);
+/* Calls close() of each, once all were opened. May block for two seconds each: then it is killed. */
+void backends_close(struct backends *);
 
 /* Asks one plugin after the other until one does not say NONE; where that one knows only the user's
  * name, asks them all for his record. An enum restante_result; on OK *user

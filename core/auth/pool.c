@@ -33,6 +33,7 @@ static int hand_over(struct worker *w, struct request *r)
 	msg_put_str(m, r->x.user);
 	msg_put_str(m, r->client_ip);
 	msg_put_str(m, r->server_ip);
+	msg_put_u32(m, (uint32_t)r->tls);
 	msg_put_str(m, r->memory.cached ? "" : mech_question(&r->x));
 	sent = msg_send(&w->c, m);
 	if (!r->memory.cached)

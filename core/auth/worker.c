@@ -130,6 +130,7 @@ static void serve(struct worker *w)
 	q.user = msg_get_str(m);
 	q.client_ip = msg_get_str(m);
 	q.server_ip = msg_get_str(m);
+	q.flags = msg_get_u32(m) != 0 ? RESTANTE_REQUEST_TLS : 0;
 	secret = msg_get_str(m);
 	if (!msg_end(m) || what >= VERIFY_COUNT)
 		die("auth and this program do not fit together");
@@ -149,6 +150,12 @@ static void take_peer(struct worker *w, const struct channel *c)
 	w->auth = *c;
 }
 
+_Noreturn static void finish(struct worker *w)
+{
+	backends_close(&w->backends);
+	exit(EXIT_SUCCESS);
+}
+
 static void from_master(struct worker *w)
 {
 	struct channel c;
@@ -163,7 +170,7 @@ static void from_master(struct worker *w)
 			close(w->in.fd);
 		break;
 	case MSG_CLOSED:
-		exit(EXIT_SUCCESS);
+		finish(w);
 	default:
 		break;
 	}
@@ -218,5 +225,5 @@ int main(void)
 	open_backends(w);
 	role_ready(&w->start);
 	loop(w);
-	return EXIT_SUCCESS;
+	finish(w);
 }

@@ -87,7 +87,7 @@ static int prepare(const struct conf *c, struct plug *plugs)
 		}
 		needs |= p->needs;
 	}
-	if (geteuid() != 0 || (needs & RESTANTE_NEEDS_ROOT) != 0)
+	if (geteuid() != 0 || ((needs & RESTANTE_NEEDS_ROOT) != 0 && conf_num(c, "auth_root") != 0))
 		return n;
 	if (drop_lookup(conf_str(c, "auth_user"), &uid, &gid) == -1 ||
 		drop_exec(uid, gid, 0) == -1) {

@@ -5,6 +5,7 @@ import hashlib
 import os
 import pathlib
 import pwd
+import re
 import shutil
 import subprocess
 
@@ -248,6 +249,35 @@ def test_a_program_is_started_anew_after_its_requests_and_at_a_reload(folder, da
         assert try_login(server, "nobody-at-all").startswith(b"-ERR [AUTH]")
         eventually(lambda: len(programs(server, "example.py")) == 1)
         assert programs(server, "example.py")[0].pid not in pids
+
+
+REPORT = """#!/bin/sh
+read -r _
+echo "restante-auth 1"
+while read -r id call user rest; do
+    for word in $rest; do
+        case $word in service=* | client=* | tls=*) echo "$call $word" >&2 ;; esac
+    done
+    echo "$id none"
+done
+echo bye >"$1"
+"""
+
+
+def test_the_program_hears_what_the_client_is_and_when_the_server_ends(folder):
+    """plugin.h: RESTANTE_REQUEST_TLS; close() when the worker ends in order."""
+    room = folder / "bye"
+    room.mkdir()
+    room.chmod(0o777)
+    program = script(folder, "report", REPORT)
+    with serving(folder, {"program": "/bin/sh", "arguments": [program, room / "note"]}) as server:
+        with server.connect(tls=True) as c:
+            c.ok("USER anybody")
+            c.err("PASS x", "AUTH")
+        assert re.findall("program says: verify (.*)", server.log()) == ["service=pop3", "client=127.0.0.1", "tls=yes"]
+        assert try_login(server, "anybody").startswith(b"-ERR [AUTH]")
+        assert "program says: verify tls=no" in server.log()
+    assert (room / "note").read_text() == "bye\n"
 
 
 def test_settings_that_do_not_fit_are_refused_before_the_server_starts(folder, database):

@@ -394,6 +394,17 @@ def test_without_auth_root_workers_are_not_root(folder, stacks):
         assert try_login(server, "erik").startswith(b"+OK")
 
 
+def test_restantectl_asks_as_a_worker_does(folder, stacks):
+    """What only root can read must not look readable here and fail in the server."""
+    seen = folder / "seen"
+    seen.touch()
+    seen.chmod(0o666)
+    with serving(folder, stacks, "seen", auth_root="no") as server, SystemUser(folder, "asks") as user:
+        shown = server.ctl("user", user.name)
+        assert shown.returncode == 0, shown.stderr
+        assert f"uid={pwd.getpwnam('daemon').pw_uid}\n" in seen.read_text()
+
+
 def test_pam_unix_without_root_lets_nobody_in(folder, stacks):
     with serving(folder, stacks, "unix", auth_root="no") as server, SystemUser(folder, "noroot") as user:
         assert try_login(server, user.name).startswith(b"-ERR")
