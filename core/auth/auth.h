@@ -43,7 +43,9 @@ struct request {
 	int64_t given;  /* clock_us: to a worker */
 	int64_t took;   /* us that the workers had; 0 = they were not asked */
 	int64_t queued; /* clock_ms */
-	int lookup;     /* for LMTP: who is it? Nobody proves anything, x has the name alone */
+	size_t backend; /* the auth plugin that is asked */
+	char named[MECH_USER_MAX + 1]; /* whose record is asked for, where a plugin has named him */
+	int lookup; /* for LMTP: who is it? Nobody proves anything, x has the name alone */
 	struct exchange x;
 	struct restante_user *record; /* found, while the exchange goes on; NULL = none */
 	char client_ip[IP_MAX], server_ip[IP_MAX];
@@ -69,13 +71,16 @@ struct login {
 
 struct worker {
 	struct auth *auth;
+	struct pool *pool;
 	struct channel c;
 	struct event readable;
 	struct request *busy; /* NULL = idle */
 	struct worker *next;
 };
 
+/* The workers of one auth plugin. */
 struct pool {
+	struct auth *auth;
 	struct worker *workers;
 	struct queue {
 		struct request *first;
@@ -101,7 +106,9 @@ struct auth {
 	struct memory memory;
 	struct login *logins;
 	struct outbox session;
-	struct pool pool;
+	struct pool *pools; /* in the order in which plugins are asked */
+	size_t npools;
+	uint32_t each; /* workers a pool */
 	struct request *buckets[BUCKETS];
 	size_t nrequests;
 	uint32_t serial;
@@ -118,10 +125,10 @@ void request_step(struct login *);
 void request_abort(struct login *);
 /* All of a login process that died. */
 void request_abort_all(struct login *);
-/* What the worker found: result is that of the plugins; on OK user, backend and extra too (they
- * live in auth->in). */
+/* What the worker found: result is that of the plugin; on OK user and extra too (they live in
+ * auth->in). */
 void request_answered(struct request *, int result, const struct restante_user *user,
-	uint32_t backend, const unsigned char *extra, size_t n);
+	const unsigned char *extra, size_t n);
 /* A new request, as if login had begun it; NULL: the number is in use, or there are too many. */
 struct request *request_new(struct login *, uint32_t id);
 /* Forgets it, wiped. Not while it is WITH_WORKER. */
@@ -138,8 +145,13 @@ void lookup_granted(struct request *, int result);
 /* pool.c */
 void pool_init(struct auth *);
 void pool_add(struct auth *, const struct channel *);
-/* Gives it to an idle worker, or queues it, or answers TEMP. */
+/* Asks the first plugin: gives it to an idle worker, or queues it, or answers TEMP. */
 void pool_ask(struct request *);
+/* A plugin has answered. 1: another one is asked, because this does not know, or knows no more than
+ * a name; 0: that was the answer. */
+int pool_goes_on(struct request *, int result, const struct restante_user *);
+/* Is there no plugin behind the one that has answered? */
+int pool_is_last(const struct request *);
 /* Takes it out of the queue. */
 void pool_leave(struct request *);
 

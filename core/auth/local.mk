@@ -33,7 +33,7 @@ dist_fail2banjail_DATA = packaging/fail2ban/jail.d/restante.conf
 
 restante_worker_SOURCES = \
 	core/auth/worker.c \
-	core/auth/backends.c core/auth/backends.h
+	core/auth/backend.c core/auth/backend.h
 restante_worker_LDFLAGS = $(AM_LDFLAGS) $(plug_preload)
 restante_worker_LDADD = core/plug/libplug.a core/pop3/libpop3.a core/conf/libconf.a core/ipc/libipc.a core/sys/libsys.a \
 	core/base/libbase.a $(LTDL_LIBS) $(SECCOMP_LIBS)

@@ -18,7 +18,7 @@
 #include "sys/filter.h"
 
 enum {
-	NOFILE = 1024,
+	NOFILE = 2048,
 	STEP_MIN_MS = 50, /* see refuse.c */
 	STEP_MAX_MS = 500,
 	REQUESTS_MORE = 4096, /* beside one for each connection */

@@ -164,7 +164,7 @@ static const unsigned char *take(void *to, const unsigned char *p, size_t n)
 	return p + n;
 }
 
-/* The layout is that of backends.c. 0, or -1. */
+/* The layout is that of backend.c. 0, or -1. */
 static int read_keys(struct exchange *x, struct keys *k, const unsigned char *p, size_t n)
 {
 	const size_t head = 3 * sizeof(uint32_t);

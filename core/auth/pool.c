@@ -1,4 +1,7 @@
-/* pool - the workers: each has one request at a time, so that one slow directory server holds up as
+/* pool - the workers of each auth plugin. The plugins are asked one after the other, until one
+ * knows the user; one that knows who it is, and no more, leaves the record to whoever has it.
+ *
+ * A worker has one request at a time, so that one slow directory server holds up as
  * many logins as it has workers and no message waits in a socket of a busy one. The rest queues
  * here, bounded in number and time.
  *
@@ -30,14 +33,14 @@ static int hand_over(struct worker *w, struct request *r)
 	msg_put_u32(m, r->serial);
 	msg_put_u32(m, r->x.what);
 	msg_put_str(m, r->lookup ? "deliver" : "pop3");
-	msg_put_str(m, r->x.user);
+	msg_put_str(m, r->named[0] != '\0' ? r->named : r->x.user);
 	msg_put_str(m, r->client_ip);
 	msg_put_str(m, r->server_ip);
 	msg_put_u32(m, (uint32_t)r->tls);
-	msg_put_str(m, r->memory.cached ? "" : mech_question(&r->x));
+	msg_put_str(m, r->x.what == VERIFY_LOOKUP ? "" : mech_question(&r->x));
 	sent = msg_send(&w->c, m);
-	if (!r->memory.cached)
-		mech_asked(&r->x);
+	if (!r->memory.cached && pool_is_last(r))
+		mech_asked(&r->x); /* else another may have to be asked */
 	wipe(m->data, m->len);
 	return sent;
 }
@@ -66,9 +69,14 @@ static void watch_queue(struct pool *p)
 		event_del(&p->expire);
 }
 
+static struct pool *pool_of(const struct request *r)
+{
+	return &r->auth->pools[r->backend];
+}
+
 static struct queue *queue_of(struct request *r)
 {
-	return &r->auth->pool.queues[r->urgent || r->lookup ? 0 : 1];
+	return &pool_of(r)->queues[r->urgent || r->lookup ? 0 : 1];
 }
 
 static uint64_t address_of(const struct request *r)
@@ -107,7 +115,7 @@ static void enqueue(struct pool *p, struct request *r)
 
 void pool_leave(struct request *r)
 {
-	struct pool *p = &r->auth->pool;
+	struct pool *p = pool_of(r);
 
 	*r->link = r->next;
 	if (r->next != NULL)
@@ -137,14 +145,14 @@ static void expire_queue(struct auth *a, const struct queue *q, int64_t now)
 
 static void expire(evutil_socket_t fd, short what, void *arg)
 {
-	struct auth *a = arg;
+	struct pool *p = arg;
 	int64_t now = clock_ms();
 
 	(void)fd;
 	(void)what;
-	expire_queue(a, &a->pool.queues[0], now);
-	expire_queue(a, &a->pool.queues[1], now);
-	watch_queue(&a->pool);
+	expire_queue(p->auth, &p->queues[0], now);
+	expire_queue(p->auth, &p->queues[1], now);
+	watch_queue(p);
 }
 
 /* Whoever is idle, if the request may have him. */
@@ -172,9 +180,9 @@ static struct request *last_of(const struct queue *q)
 	return r;
 }
 
-void pool_ask(struct request *r)
+static void ask(struct request *r)
 {
-	struct pool *p = &r->auth->pool;
+	struct pool *p = pool_of(r);
 	struct worker *w = find_idle(p, r->urgent || r->lookup);
 
 	if (w != NULL) {
@@ -185,6 +193,42 @@ void pool_ask(struct request *r)
 	/* Whose turn would be last goes: it is of the address that has brought most. */
 	if (p->queues[1].n > QUEUE_MAX)
 		give_up(last_of(&p->queues[1]));
+}
+
+void pool_ask(struct request *r)
+{
+	r->backend = 0;
+	r->named[0] = '\0';
+	ask(r);
+}
+
+int pool_is_last(const struct request *r)
+{
+	return r->backend + 1 == r->auth->npools;
+}
+
+/* 1: what is asked now is for the record of this name. */
+static int takes_name(struct request *r, const struct restante_user *user)
+{
+	if ((user->flags & RESTANTE_USER_NAME_ONLY) == 0 || r->named[0] != '\0' ||
+		user->name[0] == '\0' || str_copy(r->named, sizeof(r->named), user->name) == -1)
+		return 0;
+	r->x.what = VERIFY_LOOKUP;
+	r->backend = 0;
+	return 1;
+}
+
+int pool_goes_on(struct request *r, int result, const struct restante_user *user)
+{
+	if (result == RESTANTE_NONE && !pool_is_last(r)) {
+		r->backend++;
+	} else if (result != RESTANTE_OK || !takes_name(r, user)) {
+		if (!r->memory.cached)
+			mech_asked(&r->x);
+		return 0;
+	}
+	ask(r);
+	return 1;
 }
 
 /* Somebody has become idle. */
@@ -214,13 +258,12 @@ static void answer(struct worker *w)
 	struct msg *m = &w->auth->in;
 	const char *attrs[ATTRS_MAX];
 	struct restante_user user;
-	uint32_t serial = msg_get_u32(m), result = msg_get_u32(m), backend;
+	uint32_t serial = msg_get_u32(m), result = msg_get_u32(m);
 	struct request *r = w->busy;
 	const unsigned char *extra;
 	size_t n;
 
 	msg_get_user(m, &user, attrs, ATTRS_MAX);
-	backend = msg_get_u32(m);
 	extra = msg_get_bytes(m, &n);
 	if (!msg_end(m) || r == NULL || serial != r->serial || result > -RESTANTE_FULL) {
 		log_line(LOG_ERR, "worker %u gave an answer to no question", w->c.number);
@@ -228,15 +271,15 @@ static void answer(struct worker *w)
 	}
 	w->busy = NULL;
 	r->took += clock_us() - r->given;
-	next(&w->auth->pool); /* first, so that the worker computes while we talk */
-	request_answered(r, -(int)result, &user, backend, extra, n);
+	next(w->pool); /* first, so that the worker computes while we talk */
+	request_answered(r, -(int)result, &user, extra, n);
 	wipe(m->data, m->len);
 }
 
 static void lost(struct worker *w)
 {
-	struct auth *a = w->auth;
-	struct worker **p = &a->pool.workers;
+	struct pool *pool = w->pool;
+	struct worker **p = &pool->workers;
 
 	while (*p != w)
 		p = &(*p)->next;
@@ -245,10 +288,10 @@ static void lost(struct worker *w)
 	close(w->c.fd);
 	if (w->busy != NULL) {
 		log_line(LOG_ERR, "worker %u died while it checked a login", w->c.number);
-		request_answered(w->busy, RESTANTE_TEMP, NULL, 0, NULL, 0);
+		request_answered(w->busy, RESTANTE_TEMP, NULL, NULL, 0);
 	}
 	free(w);
-	next(&a->pool); /* he who is left alone takes what comes */
+	next(pool); /* he who is left alone takes what comes */
 }
 
 static void readable(evutil_socket_t fd, short what, void *arg)
@@ -271,18 +314,32 @@ static void readable(evutil_socket_t fd, short what, void *arg)
 
 void pool_add(struct auth *a, const struct channel *c)
 {
-	struct worker *w = mem_alloc(1, sizeof(*w));
+	struct worker *w;
+	size_t i = c->number / a->each;
 
+	if (i >= a->npools) {
+		log_line(LOG_ERR, "worker %u is of no plugin here", c->number);
+		close(c->fd);
+		return;
+	}
+	w = mem_alloc(1, sizeof(*w));
 	w->auth = a;
+	w->pool = &a->pools[i];
 	w->c = *c;
-	w->next = a->pool.workers;
-	a->pool.workers = w;
+	w->next = w->pool->workers;
+	w->pool->workers = w;
 	event_assign(&w->readable, a->base, c->fd, EV_READ | EV_PERSIST, readable, w);
 	event_add(&w->readable, NULL);
-	next(&a->pool);
+	next(w->pool);
 }
 
 void pool_init(struct auth *a)
 {
-	event_assign(&a->pool.expire, a->base, -1, 0, expire, a);
+	a->each = (uint32_t)conf_num(a->conf, "auth_workers");
+	a->npools = conf_count(a->conf, "auth");
+	a->pools = mem_alloc(a->npools, sizeof(*a->pools));
+	for (size_t i = 0; i < a->npools; i++) {
+		a->pools[i].auth = a;
+		event_assign(&a->pools[i].expire, a->base, -1, 0, expire, &a->pools[i]);
+	}
 }

@@ -110,11 +110,11 @@ void refuse(struct request *r, int result, const char *why)
 	}
 }
 
-/* Whether a mechanism with more steps would have failed is not known. */
+/* Whether a mechanism with more steps, or the next plugin, would have refused is not known. */
 void refuse_absent(struct request *r, int result)
 {
 	if (!r->lookup && (r->x.what == VERIFY_PASSWORD || r->x.what == VERIFY_TOKEN) &&
-		(result == RESTANTE_DENY || result == RESTANTE_NONE)) {
+		(result == RESTANTE_DENY || (result == RESTANTE_NONE && pool_is_last(r)))) {
 		log_failure(r, reason(result));
 		(void)memory_failed(r);
 	}

@@ -241,7 +241,7 @@ void request_abort_all(struct login *l)
 }
 
 void request_answered(struct request *r, int result, const struct restante_user *found,
-	uint32_t backend, const unsigned char *extra, size_t n)
+	const unsigned char *extra, size_t n)
 {
 	struct restante_user user =
 		found != NULL ? *found : (struct restante_user){.size = sizeof(user)};
@@ -252,11 +252,13 @@ void request_answered(struct request *r, int result, const struct restante_user 
 		refuse_absent(r, result);
 		return;
 	}
+	if (pool_goes_on(r, result, &user))
+		return;
 	if (r->lookup) {
 		lookup_answered(r, result, found);
 		return;
 	}
-	if (!memory_answered(r, result, backend, &user, attrs, USER_ATTRS))
+	if (!memory_answered(r, result, (uint32_t)r->backend, &user, attrs, USER_ATTRS))
 		return;
 	if (result != RESTANTE_OK && result != RESTANTE_DENY && result != RESTANTE_NONE) {
 		refuse(r, result, NULL);

@@ -1,13 +1,14 @@
-/* restante-worker - the role that checks passwords: loads the auth plugins, takes one question at a
- * time from auth and answers it. Whatever a plugin does to this process, it has no socket to a
- * client, no mail, and only the files that the plugin's settings name. */
+/* restante-worker - the role that checks passwords: loads an auth plugin, takes one question at a
+ * time from auth and answers it. There are some for each plugin, so that each has the rights and
+ * the sandbox that this plugin declares and no other's. Whatever a plugin does to this process, it
+ * has no socket to a client, no mail, and only the files that the plugin's settings name. */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "auth/backends.h"
+#include "auth/backend.h"
 #include "base/log.h"
 #include "base/wipe.h"
 #include "conf/wire.h"
@@ -21,7 +22,7 @@ enum { NOFILE = 256, PATHS = 256 };
 struct worker {
 	struct role_start start;
 	struct conf *conf;
-	struct backends backends;
+	struct backend backend;
 	struct channel auth; /* fd -1: it died, another will come */
 	struct buf extra;
 	int draining;
@@ -37,7 +38,7 @@ static void load(struct worker *w)
 	if (conf_from_fd(w->start.config, &w->conf) == -1)
 		role_fail(&w->start, "the configuration cannot be read");
 	close(w->start.config);
-	if (backends_load(&w->backends, w->conf, &why) == -1)
+	if (backend_load(&w->backend, w->conf, &why) == -1)
 		role_fail(&w->start, "%s", buf_str(&why));
 }
 
@@ -63,13 +64,11 @@ static void close_files(struct worker *w)
 	struct paths p = {.n = 0};
 	const char *failed = "";
 
-	if ((w->backends.needs & (RESTANTE_NEEDS_ROOT | RESTANTE_NEEDS_FORK)) != 0)
+	if ((w->backend.needs & (RESTANTE_NEEDS_ROOT | RESTANTE_NEEDS_FORK)) != 0)
 		return;
-	for (size_t i = 0; i < w->backends.n; i++)
-		if (host_paths(&w->backends.list[i].host, add_path, &p) != 0)
-			role_fail(
-				&w->start, "more than %d paths in the settings of plugins", PATHS);
-	if (landlock_enter(p.path, p.n, w->backends.needs, &failed) == -1)
+	if (host_paths(&w->backend.host, add_path, &p) != 0)
+		role_fail(&w->start, "more than %d paths in the plugin's settings", PATHS);
+	if (landlock_enter(p.path, p.n, w->backend.needs, &failed) == -1)
 		role_fail(&w->start, "cannot close the file system: %s: %m", failed);
 }
 
@@ -79,21 +78,21 @@ static void confine(struct worker *w)
 	struct filter f;
 
 	if (!root)
-		w->backends.needs &= ~(uint32_t)RESTANTE_NEEDS_ROOT;
+		w->backend.needs &= ~(uint32_t)RESTANTE_NEEDS_ROOT;
 	(void)drop_limits(NOFILE);
 	if ((root ? drop_confine_root() : drop_confine(w->start.privileged, 0)) == -1)
 		role_fail(&w->start, "cannot give up privileges: %m");
 	close_files(w);
-	if (filter_build(&f, FILTER_WORKER, w->backends.needs) == -1 || filter_install(&f) == -1)
+	if (filter_build(&f, FILTER_WORKER, w->backend.needs) == -1 || filter_install(&f) == -1)
 		role_fail(&w->start, "cannot install a system call filter: %m");
 	filter_free(&f);
 }
 
-static void open_backends(struct worker *w)
+static void open_backend(struct worker *w)
 {
 	struct buf why = {0};
 
-	if (backends_open(&w->backends, &why) == -1)
+	if (backend_open(&w->backend, &why) == -1)
 		role_fail(&w->start, "%s", buf_str(&why));
 }
 
@@ -107,7 +106,6 @@ static void answer(struct worker *w, uint32_t id, int result, const struct resta
 	msg_put_u32(&w->out, id);
 	msg_put_u32(&w->out, (uint32_t)-result);
 	msg_put_user(&w->out, result == RESTANTE_OK ? user : &nobody);
-	msg_put_u32(&w->out, w->backends.answered);
 	msg_put_bytes(&w->out, w->extra.p, result == RESTANTE_OK ? w->extra.len : 0);
 	if (msg_send(&w->auth, &w->out) == 0)
 		return;
@@ -134,7 +132,7 @@ static void serve(struct worker *w)
 	secret = msg_get_str(m);
 	if (!msg_end(m) || what >= VERIFY_COUNT)
 		die("auth and this program do not fit together");
-	result = backends_ask(&w->backends, (enum verify_what)what, &q, secret, &user, &w->extra);
+	result = backend_ask(&w->backend, (enum verify_what)what, &q, secret, &user, &w->extra);
 	answer(w, id, result, &user);
 	wipe(m->data, m->len);
 	wipe(w->out.data, w->out.len);
@@ -152,7 +150,7 @@ static void take_peer(struct worker *w, const struct channel *c)
 
 _Noreturn static void finish(struct worker *w)
 {
-	backends_close(&w->backends);
+	backend_close(&w->backend);
 	exit(EXIT_SUCCESS);
 }
 
@@ -222,7 +220,7 @@ int main(void)
 		take_peer(w, &w->start.peers[i]);
 	load(w);
 	confine(w);
-	open_backends(w);
+	open_backend(w);
 	role_ready(&w->start);
 	loop(w);
 	finish(w);

@@ -177,7 +177,7 @@ static int put_out(int fd, const struct conf *conf)
 	struct buf out = {0};
 	size_t done = 0;
 
-	conf_encode(conf, CONF_ALL, &out);
+	conf_encode(conf, CONF_ALL, NULL, &out);
 	while (done < out.len) {
 		ssize_t n = write(fd, out.p + done, out.len - done);
 

@@ -277,6 +277,10 @@ static void check_auth(struct builder *b)
 {
 	if (conf_count(b->c, "auth") == 0)
 		blame(b, "", "auth", ": expected at least one auth plugin");
+	for (size_t i = 0; i < conf_count(b->c, "auth"); i++)
+		for (size_t j = 0; j < i; j++)
+			if (strcmp(conf_item(b->c, "auth", i), conf_item(b->c, "auth", j)) == 0)
+				blame(b, "", "auth", ": expected each auth plugin once");
 }
 
 /* `auth = { "x" }` and `storage = x` name plugins that exist and are of that kind. */

@@ -28,14 +28,14 @@ static int write_all(int fd, const char *p, size_t n)
 	return 0;
 }
 
-int conf_to_fd(const struct conf *c, uint32_t roles)
+int conf_to_fd(const struct conf *c, uint32_t roles, const struct conf_plugin *only)
 {
 	struct buf out = {0};
 	int saved, fd = memfd_create("restante-configuration", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
 	if (fd == -1)
 		return -1;
-	conf_encode(c, roles, &out);
+	conf_encode(c, roles, only, &out);
 	if (write_all(fd, out.p, out.len) == -1 || fcntl(fd, F_ADD_SEALS, SEALS) == -1) {
 		saved = errno;
 		close(fd);

@@ -41,8 +41,10 @@ static int gets_row(uint32_t roles, size_t i)
 	return roles == CONF_ALL || (conf_table[i].roles & roles) != 0;
 }
 
-static int gets_plugin(uint32_t roles, const struct conf_plugin *p)
+static int gets_plugin(uint32_t roles, const struct conf_plugin *only, const struct conf_plugin *p)
 {
+	if (only != NULL && p != only)
+		return 0;
 	return (roles & BIT(ROLE_MASTER)) != 0 ||
 	       ((roles & BIT(ROLE_SESSION)) != 0 && (p->kinds & CONF_STORAGE) != 0) ||
 	       ((roles & BIT(ROLE_WORKER)) != 0 && (p->kinds & CONF_AUTH) != 0);
@@ -78,7 +80,8 @@ static void put_plugin(struct buf *out, const struct conf_plugin *p)
 	}
 }
 
-void conf_encode(const struct conf *c, uint32_t roles, struct buf *out)
+void conf_encode(
+	const struct conf *c, uint32_t roles, const struct conf_plugin *only, struct buf *out)
 {
 	uint32_t n = 0;
 
@@ -92,10 +95,10 @@ void conf_encode(const struct conf *c, uint32_t roles, struct buf *out)
 			put_row(out, c, i);
 	n = 0;
 	for (size_t i = 0; i < c->nplugins; i++)
-		n += gets_plugin(roles, &c->plugins[i]) != 0;
+		n += gets_plugin(roles, only, &c->plugins[i]) != 0;
 	put_u32(out, n);
 	for (size_t i = 0; i < c->nplugins; i++)
-		if (gets_plugin(roles, &c->plugins[i]))
+		if (gets_plugin(roles, only, &c->plugins[i]))
 			put_plugin(out, &c->plugins[i]);
 }
 

@@ -15,15 +15,17 @@
 #define CONF_WIRE_MAX (1u << 20)
 
 /* Appends what a role may know: core settings of the table's mask for it, storages for the session,
- * auth plugins for the worker. roles is BIT(ROLE_LOGIN) and so on, or CONF_ALL. */
-void conf_encode(const struct conf *, uint32_t roles, struct buf *out);
+ * an auth plugin for the worker: only, of these; NULL = all. roles is BIT(ROLE_LOGIN) and so on, or
+ * CONF_ALL. */
+void conf_encode(
+	const struct conf *, uint32_t roles, const struct conf_plugin *only, struct buf *out);
 
 /* Takes n octets at p, which must stay where they are until conf_free. NULL when they are damaged,
  * with a line in the log. Every value is validated again. */
 struct conf *conf_decode(const void *p, size_t n);
 
-/* A new sealed memfd (close-on-exec) that holds conf_encode(roles); -1 with errno. */
-int conf_to_fd(const struct conf *, uint32_t roles);
+/* A new sealed memfd (close-on-exec) that holds conf_encode(roles, only); -1 with errno. */
+int conf_to_fd(const struct conf *, uint32_t roles, const struct conf_plugin *only);
 
 /* For a role: maps the memfd of MSG_CONFIG, read-only. 0 and *out, or -1 and a line in the log. The
  * caller may close fd at once. */

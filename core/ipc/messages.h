@@ -58,8 +58,7 @@ enum role { ROLE_MASTER, ROLE_LOGIN, ROLE_AUTH, ROLE_WORKER, ROLE_SESSION, ROLE_
 					    failures, this was not looked at */                         \
 	X(VERIFY, AUTH, WORKER, 0)       /* id, u32 enum verify_what, str service, str user,              \
 					    str client_ip, str server_ip, u32 tls, bytes secret */                     \
-	X(VERIFIED, WORKER, AUTH, 0)     /* id, u32 -restante_result, user, u32 which plugin of  \
-					    the configuration, bytes extra */                           \
+	X(VERIFIED, WORKER, AUTH, 0)     /* id, u32 -restante_result, user, bytes extra */              \
 	/* a login becomes a session */                                                                \
 	X(GRANT, AUTH, SESSION, 0)       /* ticket, u32 enum grant_purpose, user */                                             \
 	X(HANDOVER, LOGIN, SESSION, 1)   /* ticket, str client_ip, str server_ip, str tls ("" = none),    \

@@ -5,7 +5,7 @@
 #include "ipc/msg.h"
 
 #define ROLE_FD 3 /* the channel to the master, in each role program */
-#define ROLE_PEERS 256
+#define ROLE_PEERS 1024
 #define ROLE_LISTENERS 64
 #define ROLE_FILES 128
 #define TICKET_KEYS_MAX 512

@@ -15,6 +15,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "conf/wire.h"
 #include "ipc/role.h"
 #include "sys/drop.h"
 #include "sys/program.h"
@@ -42,9 +43,23 @@ static size_t lmtp_count(const struct conf *c)
 	return conf_count(c, "listen_lmtp") > 0;
 }
 
+/* Workers come in groups, one for each auth plugin. */
+static const struct conf_plugin *auth_plugin(const struct conf *c, size_t n)
+{
+	for (size_t i = 0; i < conf_plugins(c); i++)
+		if ((conf_plugin(c, i)->kinds & CONF_AUTH) != 0 && n-- == 0)
+			return conf_plugin(c, i);
+	return NULL;
+}
+
+static const struct conf_plugin *plugin_of(const struct conf *c, const struct process *p)
+{
+	return auth_plugin(c, p->number / (uint32_t)conf_num(c, "auth_workers"));
+}
+
 static size_t worker_count(const struct conf *c)
 {
-	return (size_t)conf_num(c, "auth_workers");
+	return conf_count(c, "auth") * (size_t)conf_num(c, "auth_workers");
 }
 
 static const struct row {
@@ -82,20 +97,16 @@ void processes_plan(struct generation *g)
 
 /* --- whom it runs as --- */
 
-static int auth_needs_root(const struct conf *c)
+static int needs_root(const struct conf *c, const struct process *p)
 {
-	if (conf_num(c, "auth_root") == 0)
-		return 0;
-	for (size_t i = 0; i < conf_plugins(c); i++)
-		if ((conf_plugin(c, i)->kinds & CONF_AUTH) != 0 &&
-			(conf_plugin(c, i)->needs & RESTANTE_NEEDS_ROOT) != 0)
-			return 1;
-	return 0;
+	return p->role == ROLE_WORKER && conf_num(c, "auth_root") != 0 &&
+	       (plugin_of(c, p)->needs & RESTANTE_NEEDS_ROOT) != 0;
 }
 
 static int find_user(
-	const struct generation *g, enum role role, uid_t *uid, gid_t *gid, unsigned *caps)
+	const struct generation *g, const struct process *p, uid_t *uid, gid_t *gid, unsigned *caps)
 {
+	enum role role = p->role;
 	const char *setting = table[role].user;
 
 	*caps = table[role].caps | DROP_SEARCH;
@@ -103,7 +114,7 @@ static int find_user(
 		setting = "session_user"; /* already whom every session would become */
 		*caps = DROP_SEARCH;
 	}
-	if (role == ROLE_WORKER && auth_needs_root(g->conf)) {
+	if (needs_root(g->conf, p)) {
 		*uid = 0;
 		*gid = 0;
 		return 0;
@@ -211,7 +222,7 @@ static int launch(struct master *m, const struct generation *g, struct process *
 		log_line(LOG_ERR, "%s is missing", path);
 		return -1;
 	}
-	if (m->privileged && find_user(g, p->role, &s.uid, &s.gid, &s.caps) == -1)
+	if (m->privileged && find_user(g, p, &s.uid, &s.gid, &s.caps) == -1)
 		return -1;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == -1) {
 		log_line(LOG_ERR, "cannot start %s: %s", path, strerror(errno));
@@ -252,9 +263,20 @@ static int send_to(const struct process *p, const struct msg *msg)
 
 static int send_config(struct master *m, const struct generation *g, const struct process *p)
 {
+	int own = p->role == ROLE_WORKER, result;
+	int fd =
+		own ? conf_to_fd(g->conf, BIT(p->role), plugin_of(g->conf, p)) : g->config[p->role];
+
+	if (fd == -1) {
+		log_line(LOG_ERR, "cannot hand out the configuration: %s", strerror(errno));
+		return -1;
+	}
 	msg_start(&m->msg, MSG_CONFIG);
-	m->msg.fd = g->config[p->role];
-	return send_to(p, &m->msg);
+	m->msg.fd = fd;
+	result = send_to(p, &m->msg);
+	if (own)
+		close(fd);
+	return result;
 }
 
 static int send_listeners(struct master *m, const struct generation *g, const struct process *p)

@@ -127,7 +127,9 @@ static int open_files(struct generation *g, const char *setting)
 static int make_configs(struct generation *g)
 {
 	for (enum role r = ROLE_LOGIN; r < ROLES; r++) {
-		g->config[r] = conf_to_fd(g->conf, BIT(r));
+		if (r == ROLE_WORKER)
+			continue; /* each plugin's have their own: process.c */
+		g->config[r] = conf_to_fd(g->conf, BIT(r), NULL);
 		if (g->config[r] == -1) {
 			log_line(LOG_ERR, "cannot hand out the configuration: %s", strerror(errno));
 			return -1;

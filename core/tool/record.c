@@ -1,7 +1,7 @@
 /* record - what the auth plugins say about a user.
  *
- * The plugins are asked in a child with the rights of a worker: a file that only root can read must
- * not look readable here and fail in the server. */
+ * Each plugin is asked in a child with the rights of its workers: a file that only root can read
+ * must not look readable here and fail in the server. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <signal.h>
@@ -19,7 +19,6 @@
 struct question {
 	const struct conf *conf;
 	const char *service, *name, *password;
-	void (*each)(const char *plugin, int result);
 };
 
 const char *record_text(int result)
@@ -66,60 +65,49 @@ static int ask_plugin(const struct question *q, const struct plug *plug, struct 
 	return RESTANTE_HAS(a, lookup) ? a->lookup(au, &request, user) : RESTANTE_NONE;
 }
 
-/* Loads the auth plugins and gives up root's rights. The number of plugins, or -1. */
-static int prepare(const struct conf *c, struct plug *plugs)
+/* Loads the plugin and gives up root's rights where its workers have none. 0, or -1. */
+static int prepare(const struct conf *c, struct plug *plug)
 {
 	struct buf why = {0};
-	uint32_t needs = 0;
 	uid_t uid;
 	gid_t gid;
-	int n = 0;
 
-	for (size_t i = 0; i < conf_plugins(c); i++) {
-		const struct conf_plugin *p = conf_plugin(c, i);
-
-		if ((p->kinds & CONF_AUTH) == 0)
-			continue;
-		plugs[n] = (struct plug){p, plug_load(p->name, p->file, &why)};
-		if (plugs[n++].entry == NULL) {
-			complain("%s", why.p);
-			return -1;
-		}
-		needs |= p->needs;
+	plug->entry = plug_load(plug->conf->name, plug->conf->file, &why);
+	if (plug->entry == NULL) {
+		complain("%s", why.p);
+		return -1;
 	}
-	if (geteuid() != 0 || ((needs & RESTANTE_NEEDS_ROOT) != 0 && conf_num(c, "auth_root") != 0))
-		return n;
+	if (geteuid() != 0 ||
+		((plug->conf->needs & RESTANTE_NEEDS_ROOT) != 0 && conf_num(c, "auth_root") != 0))
+		return 0;
 	if (drop_lookup(conf_str(c, "auth_user"), &uid, &gid) == -1 ||
 		drop_exec(uid, gid, 0) == -1) {
 		complain("cannot become %s: %m", conf_str(c, "auth_user"));
 		return -1;
 	}
-	return n;
+	return 0;
 }
 
-static _Noreturn void child(const struct question *q, int fd)
+static _Noreturn void child(const struct question *q, const struct conf_plugin *plugin, int fd)
 {
 	const struct channel out = {.fd = fd, .self = ROLE_WORKER, .peer = ROLE_AUTH};
-	struct plug *plugs = mem_alloc(conf_plugins(q->conf) + 1, sizeof(*plugs));
+	struct plug *plug = mem_alloc(1, sizeof(*plug));
 	struct restante_user user = {.size = sizeof(user)};
 	struct msg *m = mem_alloc(1, sizeof(*m));
-	int n = prepare(q->conf, plugs), i = -1, result = RESTANTE_NONE;
+	int result;
 
-	if (n == -1)
+	plug->conf = plugin;
+	if (prepare(q->conf, plug) == -1)
 		_exit(EXIT_FAILURE);
 	(void)signal(SIGPIPE, SIG_IGN);
 	alarm((unsigned)conf_num(q->conf, "auth_timeout") + GRACE);
-	while (result == RESTANTE_NONE && ++i < n) {
-		result = ask_plugin(q, &plugs[i], &user);
-		if (q->each != NULL)
-			q->each(plugs[i].conf->name, result);
-	}
+	result = ask_plugin(q, plug, &user);
 	if (result != RESTANTE_OK)
 		user = (struct restante_user){.size = sizeof(user)};
 	else if (user.name == NULL || user.name[0] == '\0')
 		user.name = q->name;
 	msg_start(m, MSG_VERIFIED);
-	msg_put_u32(m, (uint32_t)(i < n ? i : n - 1));
+	msg_put_u32(m, 0);
 	msg_put_u32(m, (uint32_t)-result);
 	msg_put_user(m, &user);
 	msg_put_bytes(m, "", 0);
@@ -128,23 +116,14 @@ static _Noreturn void child(const struct question *q, int fd)
 
 /* --- the parent ------------------------------------------------------------------------------- */
 
-/* The name of auth plugin i. */
-static const char *plugin_name(const struct conf *c, uint32_t i)
-{
-	for (size_t j = 0; j < conf_plugins(c); j++)
-		if ((conf_plugin(c, j)->kinds & CONF_AUTH) != 0 && i-- == 0)
-			return conf_plugin(c, j)->name;
-	return "";
-}
-
-static int take(const struct conf *c, int fd, struct record *r)
+static int take(int fd, struct record *r)
 {
 	const struct channel in = {.fd = fd, .self = ROLE_AUTH, .peer = ROLE_WORKER};
 	size_t n;
 
 	if (msg_recv(&in, &r->msg) != MSG_GOT)
 		return -1;
-	r->plugin = plugin_name(c, msg_get_u32(&r->msg));
+	(void)msg_get_u32(&r->msg);
 	r->result = -(int)msg_get_u32(&r->msg);
 	r->user.size = sizeof(r->user);
 	msg_get_user(&r->msg, &r->user, r->attrs, RECORD_ATTRS);
@@ -152,10 +131,9 @@ static int take(const struct conf *c, int fd, struct record *r)
 	return msg_end(&r->msg) ? 0 : -1;
 }
 
-int record_find(const struct conf *c, const char *service, const char *name, const char *password,
-	void (*each)(const char *plugin, int result), struct record *r)
+/* 0 when there is an answer, -1 after a message. */
+static int ask_one(const struct question *q, const struct conf_plugin *plugin, struct record *r)
 {
-	const struct question q = {c, service, name, password, each};
 	int fds[2], status = 0, result;
 	pid_t pid;
 
@@ -166,18 +144,39 @@ int record_find(const struct conf *c, const char *service, const char *name, con
 	}
 	if (pid == 0) {
 		close(fds[0]);
-		child(&q, fds[1]);
+		child(q, plugin, fds[1]);
 	}
 	close(fds[1]);
-	result = take(c, fds[0], r);
+	result = take(fds[0], r);
 	close(fds[0]);
 	while (waitpid(pid, &status, 0) == -1 && errno == EINTR)
 		;
 	if (WIFSIGNALED(status))
-		complain("asking the auth plugins: %s",
-			WTERMSIG(status) == SIGALRM ? "none answered within auth_timeout"
+		complain("asking %s: %s", plugin->name,
+			WTERMSIG(status) == SIGALRM ? "no answer within auth_timeout"
 						    : strsignal(WTERMSIG(status)));
 	return result;
+}
+
+int record_find(const struct conf *c, const char *service, const char *name, const char *password,
+	void (*each)(const char *plugin, int result), struct record *r)
+{
+	const struct question q = {c, service, name, password};
+
+	r->plugin = "";
+	r->result = RESTANTE_NONE;
+	for (size_t i = 0; i < conf_plugins(c) && r->result == RESTANTE_NONE; i++) {
+		const struct conf_plugin *plugin = conf_plugin(c, i);
+
+		if ((plugin->kinds & CONF_AUTH) == 0)
+			continue;
+		if (ask_one(&q, plugin, r) == -1)
+			return -1;
+		r->plugin = plugin->name;
+		if (each != NULL)
+			each(plugin->name, r->result);
+	}
+	return 0;
 }
 
 /* What the spawner would say, and what it could not do. */

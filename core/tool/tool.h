@@ -33,8 +33,8 @@ struct record {
 };
 
 /* Asks as a worker does for that service ("pop3", "deliver"), in a child that has a worker's
- * rights: verify with a password, lookup without. each: called in the child with each answer, or
- * NULL. 0 when there is an answer, -1 after a message. May block until auth_timeout. */
+ * rights: verify with a password, lookup without. each: called with each answer, or NULL. 0 when
+ * there is an answer, -1 after a message. May block until auth_timeout, for each plugin. */
 int record_find(const struct conf *, const char *service, const char *name, const char *password,
 	void (*each)(const char *plugin, int result), struct record *);
 /* "knows the user", "refuses" ... */

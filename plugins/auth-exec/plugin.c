@@ -315,7 +315,7 @@ static const struct restante_setting settings[] = {
 	{"program", RESTANTE_PATH, RESTANTE_READ_ONLY, NULL,
 		"the program that is asked, run by each worker", NULL},
 	{"arguments", RESTANTE_STRING, RESTANTE_LIST, NULL, "its arguments", "1..4096"},
-	{"run_as", RESTANTE_STRING, 0, NULL, "whom the program runs as, where workers are root",
+	{"run_as", RESTANTE_STRING, 0, NULL, "whom the program runs as, where root starts it",
 		"..64"},
 	{"socket", RESTANTE_PATH, 0, NULL, "instead: where a program listens that runs by itself",
 		NULL},

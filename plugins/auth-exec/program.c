@@ -43,7 +43,7 @@ static int find_user(struct program *p)
 		return geteuid() != 0
 			       ? RESTANTE_OK
 			       : complain(p, "expected the setting run_as: whom the program runs "
-					     "as, where workers are root");
+					     "as, where root starts it");
 	pw = getpwnam(name);
 	if (pw == NULL || pw->pw_uid == 0)
 		return complain(p, "run_as: expected a user of the system, and not root");

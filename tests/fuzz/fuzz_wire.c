@@ -49,7 +49,7 @@ static void good(struct buf *out)
 		.range = "a|b",
 		.value = "b a",
 		.num = 1};
-	conf_encode(c, CONF_ALL, out);
+	conf_encode(c, CONF_ALL, NULL, out);
 	conf_free(c);
 }
 
@@ -77,7 +77,7 @@ static void run(const void *data, size_t size)
 		return;
 	memcpy(&roles, (const char *)data + sizeof(roles), sizeof(roles));
 	ask(c);
-	conf_encode(c, roles, &again);
+	conf_encode(c, roles, NULL, &again);
 	conf_free(c);
 	c = conf_decode(again.p, again.len);
 	if (c == NULL)

@@ -139,7 +139,7 @@ def serving(folder, stacks, service, settings=None, **more):
     sub = folder / f"server-{service}-{len(os.listdir(folder))}"
     sub.mkdir()
     pam = {"service": service, "confdir": stacks, **(settings or {})}
-    with Server(sub, auth=["pam"], auth_workers=1, auth_pam=pam, **more) as server:
+    with Server(sub, **{"auth": ["pam"], "auth_workers": 1, "auth_pam": pam, **more}) as server:
         yield server
 
 
@@ -383,6 +383,30 @@ def test_workers_are_root_for_pam_and_nothing_else_is(unix):
     assert all(p.ids() == {0} for p in unix.role("worker"))
     assert all(0 not in p.ids() for role in ("auth", "login", "session") for p in unix.role(role))
     assert all(p.status("NoNewPrivs") == "1" for p in unix.role("worker"))
+
+
+def test_a_plugin_that_needs_root_has_workers_of_its_own(folder, stacks):
+    """Issue: PAM runs as root in a worker with nothing else in it. Each plugin is asked in its turn all the same."""
+    settings = {"uid": 20001, "gid": 20001, "home": f"{folder}/virtual/%n"}
+    for order in (["passwd-file", "pam"], ["pam", "passwd-file"]):
+        more = {**VIRTUAL, "auth": order, "auth_workers": 2}
+        with serving(folder, stacks, "odd", settings, **more) as server:
+            user = server.user("unknown")  # to PAM
+            for _ in range(2):  # the second time from the cache
+                assert try_login(server, user.name).startswith(b"+OK")
+                assert try_login(server, "erik").startswith(b"+OK")
+            assert try_login(server, "wrong") == try_login(server, user.name, "wrong")
+            assert server.ctl("auth", "flush").stdout == "forgotten = 2\n"
+            maps = {p.pid: p.read("maps") for p in server.role("worker")}
+            assert len(maps) == 4
+            for p in server.role("worker"):
+                pam = "auth-pam" in maps[p.pid]
+                assert pam != ("auth-passwd-file" in maps[p.pid])
+                assert p.ids() == ({0} if pam else {pwd.getpwnam("daemon").pw_uid})
+                assert pam or "libpam" not in maps[p.pid]
+            for known in (user.name, "erik"):
+                run = server.ctl("auth", "test", known, input=PASSWORD + "\n")
+                assert run.returncode == 0, run.stderr
 
 
 def test_without_auth_root_workers_are_not_root(folder, stacks):

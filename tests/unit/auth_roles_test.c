@@ -34,11 +34,11 @@ struct house {
 	char uid[16]; /* of the roles */
 	char users[64], file[2][FILE_MAX];
 	struct conf *conf;
-	pid_t auth, worker;
-	struct channel to_auth, to_worker; /* of the master */
-	struct channel login, session;     /* of these roles, to auth */
-	int64_t when;                      /* of the last AUTH_FAIL */
-	char ip[32];                       /* of the client */
+	pid_t auth, worker[2];                /* one for each plugin */
+	struct channel to_auth, to_worker[2]; /* of the master */
+	struct channel login, session;        /* of these roles, to auth */
+	int64_t when;                         /* of the last AUTH_FAIL */
+	char ip[32];                          /* of the client */
 	struct msg m, out;
 };
 
@@ -52,6 +52,17 @@ static void set(struct conf *c, const char *name, const char *value)
 
 	items[0] = value;
 	assert_int_equal(conf_set(c, conf_row(name), items, value != NULL, &bad, &why), 0);
+}
+
+static void set_plugins(struct conf *c)
+{
+	static const char *const names[] = {"odd", "passwd-file"};
+	const char **items = mem_alloc(2, sizeof(*items));
+	struct buf why = {0};
+	size_t bad;
+
+	memcpy(items, names, sizeof(names));
+	assert_int_equal(conf_set(c, conf_row("auth"), items, 2, &bad, &why), 0);
 }
 
 static void set_mechanisms(struct conf *c)
@@ -98,8 +109,8 @@ static void add_plugin(struct conf *c, const char *name, char file[FILE_MAX], co
 static struct conf *configure(struct house *h)
 {
 	static const char *const rows[][2] = {{"plaintext_auth", "tls"}, {"apop", "yes"},
-		{"auth", "odd"}, {"auth_workers", "1"}, {"auth_timeout", "1s"},
-		{"auth_failure_delay", "2s"}, {"auth_user", "nobody"}, {"runtime_dir", "/"}};
+		{"auth_workers", "1"}, {"auth_timeout", "1s"}, {"auth_failure_delay", "2s"},
+		{"auth_user", "nobody"}, {"runtime_dir", "/"}};
 	struct conf *c = conf_new();
 
 	for (size_t i = 0; i < conf_table_rows; i++)
@@ -109,6 +120,7 @@ static struct conf *configure(struct house *h)
 		set(c, rows[i][0], rows[i][1]);
 	set(c, "first_valid_uid", h->uid);
 	set_mechanisms(c);
+	set_plugins(c);
 	add_plugin(c, "auth-odd", h->file[0], "");
 	add_plugin(c, "auth-passwd-file", h->file[1], h->users);
 	return c;
@@ -156,18 +168,19 @@ static void send_fd(struct house *h, const struct channel *to, int fd)
 	close(fd);
 }
 
-static void send_peer(struct house *h, const struct channel *to, enum role role, int fd)
+static void send_peer(
+	struct house *h, const struct channel *to, enum role role, uint32_t number, int fd)
 {
 	msg_start(&h->out, MSG_PEER);
 	msg_put_u32(&h->out, role);
-	msg_put_u32(&h->out, 1);
+	msg_put_u32(&h->out, number);
 	send_fd(h, to, fd);
 }
 
-static void send_config(struct house *h, const struct channel *to)
+static void send_config(struct house *h, const struct channel *to, const struct conf_plugin *only)
 {
 	msg_start(&h->out, MSG_CONFIG);
-	send_fd(h, to, conf_to_fd(h->conf, BIT(to->peer)));
+	send_fd(h, to, conf_to_fd(h->conf, BIT(to->peer), only));
 }
 
 static void send_start(struct house *h, const struct channel *to)
@@ -192,17 +205,26 @@ static enum msg_type receive(struct house *h, const struct channel *c)
 	return receive_in(h, c, ANSWER_MS);
 }
 
-static void start_worker(struct house *h)
+static void start_worker_of(struct house *h, uint32_t i)
 {
+	struct channel *to = &h->to_worker[i];
 	int sv[2];
 
 	pair(sv);
-	h->worker = start("./restante-worker", ROLE_WORKER, &h->to_worker);
-	send_config(h, &h->to_worker);
-	send_peer(h, &h->to_worker, ROLE_AUTH, sv[0]);
-	send_start(h, &h->to_worker);
-	assert_int_equal(receive(h, &h->to_worker), MSG_READY);
-	send_peer(h, &h->to_auth, ROLE_WORKER, sv[1]);
+	h->worker[i] = start("./restante-worker", ROLE_WORKER, to);
+	send_config(h, to, conf_plugin(h->conf, i));
+	send_peer(h, to, ROLE_AUTH, 1, sv[0]);
+	send_start(h, to);
+	assert_int_equal(receive(h, to), MSG_READY);
+	send_peer(h, &h->to_auth, ROLE_WORKER, i, sv[1]);
+}
+
+/* Those that are not there: auth-odd's, which is asked first, and that of the passwd-file. */
+static void start_workers(struct house *h)
+{
+	for (uint32_t i = 0; i < 2; i++)
+		if (h->worker[i] == 0)
+			start_worker_of(h, i);
 }
 
 static int silent(const struct channel *c, int ms)
@@ -229,9 +251,9 @@ static int setup(void **state)
 	pair(login);
 	pair(session);
 	h->auth = start("./restante-auth", ROLE_AUTH, &h->to_auth);
-	send_config(h, &h->to_auth);
-	send_peer(h, &h->to_auth, ROLE_LOGIN, login[1]);
-	send_peer(h, &h->to_auth, ROLE_SESSION, session[1]);
+	send_config(h, &h->to_auth, NULL);
+	send_peer(h, &h->to_auth, ROLE_LOGIN, 1, login[1]);
+	send_peer(h, &h->to_auth, ROLE_SESSION, 1, session[1]);
 	send_start(h, &h->to_auth);
 	assert_int_equal(receive(h, &h->to_auth), MSG_READY);
 	h->login = channel(login[0], ROLE_LOGIN, ROLE_AUTH);
@@ -250,9 +272,11 @@ static int teardown(void **state)
 	close(h->to_auth.fd); /* both roles end when their master has gone */
 	assert_int_equal(waitpid(h->auth, &status, 0), h->auth);
 	assert_int_equal(status, 0);
-	if (h->worker != 0) {
-		close(h->to_worker.fd);
-		assert_int_equal(waitpid(h->worker, &status, 0), h->worker);
+	for (int i = 0; i < 2; i++) {
+		if (h->worker[i] == 0)
+			continue;
+		close(h->to_worker[i].fd);
+		assert_int_equal(waitpid(h->worker[i], &status, 0), h->worker[i]);
 		assert_int_equal(status, 0);
 	}
 	unlink(h->users);
@@ -266,9 +290,9 @@ static int killed_by(struct house *h)
 {
 	int status;
 
-	assert_int_equal(waitpid(h->worker, &status, 0), h->worker);
-	close(h->to_worker.fd);
-	h->worker = 0;
+	assert_int_equal(waitpid(h->worker[0], &status, 0), h->worker[0]);
+	close(h->to_worker[0].fd);
+	h->worker[0] = 0;
 	return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 }
 
@@ -357,7 +381,7 @@ static void a_login_gives_the_session_the_record_and_both_a_ticket(void **state)
 	struct house *h = *state;
 	struct restante_user u;
 
-	start_worker(h);
+	start_workers(h);
 	plain(h, 7, "anna", "tanstaaf");
 	expect_ok(h, 7, "anna", &u);
 	assert_string_equal(u.name, "anna");
@@ -375,7 +399,7 @@ static void login_and_apop_work_as_plain_does(void **state)
 	struct house *h = *state;
 	struct restante_user u;
 
-	start_worker(h);
+	start_workers(h);
 	begin(h, 1, "LOGIN", NULL, 0);
 	assert_int_equal(receive(h, &h->login), MSG_AUTH_CONTINUE);
 	step(h, 1, "anna");
@@ -391,7 +415,7 @@ static void wrong_unknown_and_malformed_are_denied_and_get_no_grant(void **state
 {
 	struct house *h = *state;
 
-	start_worker(h);
+	start_workers(h);
 	plain(h, 1, "anna", "wrong");
 	expect_fail(h, 1, RESTANTE_DENY);
 	plain(h, 2, "nobody", "tanstaaf");
@@ -406,7 +430,7 @@ static void root_and_low_uids_are_denied(void **state)
 {
 	struct house *h = *state;
 
-	start_worker(h);
+	start_workers(h);
 	plain(h, 1, "root", "x");
 	expect_fail(h, 1, RESTANTE_DENY);
 	plain(h, 2, "low", "x");
@@ -421,7 +445,7 @@ static void every_denial_is_due_at_the_same_time(void **state)
 	static const char *const users[] = {"anna", "nobody", "root", "tardy"};
 	struct house *h = *state;
 
-	start_worker(h);
+	start_workers(h);
 	for (uint32_t i = 0; i < sizeof(users) / sizeof(users[0]); i++) {
 		int64_t began = clock_us();
 
@@ -450,7 +474,7 @@ static void a_refusal_that_is_quick_to_find_comes_when_a_slow_one_would(void **s
 	struct house *h = *state;
 	int64_t slow;
 
-	start_worker(h);
+	start_workers(h);
 	slow = steps_of(h, 1, "late");
 	assert_true(slow >= 2);
 	assert_true(steps_of(h, 2, "nobody") >= slow);
@@ -463,7 +487,7 @@ static void the_time_of_an_answer_counts_from_the_last_word_of_the_client(void *
 	struct house *h = *state;
 	int64_t said;
 
-	start_worker(h);
+	start_workers(h);
 	begin(h, 1, "LOGIN", NULL, 0);
 	assert_int_equal(receive(h, &h->login), MSG_AUTH_CONTINUE);
 	step(h, 1, "anna");
@@ -480,7 +504,7 @@ static void trouble_is_answered_at_once_and_as_trouble(void **state)
 	struct house *h = *state;
 	int64_t began = clock_ms();
 
-	start_worker(h);
+	start_workers(h);
 	plain(h, 1, "temp", "x");
 	expect_fail(h, 1, RESTANTE_TEMP);
 	plain(h, 2, "perm", "x");
@@ -496,13 +520,13 @@ static void a_plugin_that_hangs_is_killed_at_its_deadline(void **state)
 	struct restante_user u;
 	int64_t began;
 
-	start_worker(h);
+	start_workers(h);
 	began = clock_ms();
 	plain(h, 1, "hang", "x");
 	expect_fail(h, 1, RESTANTE_TEMP);
 	assert_in_range(clock_ms() - began, TIMEOUT_MS, TIMEOUT_MS + 2000);
 	assert_int_equal(killed_by(h), SIGKILL);
-	start_worker(h); /* as the master does */
+	start_workers(h); /* as the master does */
 	plain(h, 2, "anna", "tanstaaf");
 	expect_ok(h, 2, "anna", &u);
 }
@@ -512,13 +536,13 @@ static void a_plugin_that_crashes_costs_one_login(void **state)
 	struct house *h = *state;
 	struct restante_user u;
 
-	start_worker(h);
+	start_workers(h);
 	plain(h, 1, "crash", "x");
 	expect_fail(h, 1, RESTANTE_TEMP);
 	assert_int_equal(killed_by(h), SIGABRT);
 	plain(h, 2, "anna", "tanstaaf"); /* waits for a worker */
 	assert_true(silent(&h->login, 100));
-	start_worker(h);
+	start_workers(h);
 	expect_ok(h, 2, "anna", &u);
 }
 
@@ -527,7 +551,7 @@ static void logins_queue_behind_a_slow_one(void **state)
 	struct house *h = *state;
 	struct restante_user u;
 
-	start_worker(h);
+	start_workers(h);
 	plain(h, 1, "slow", "x");
 	plain(h, 2, "ok", "x");
 	plain(h, 3, "anna", "tanstaaf");
@@ -551,7 +575,7 @@ static void what_is_aborted_is_not_answered(void **state)
 	struct house *h = *state;
 	struct restante_user u;
 
-	start_worker(h);
+	start_workers(h);
 	plain(h, 1, "slow", "x"); /* with the worker */
 	plain(h, 2, "ok", "x");   /* queued */
 	begin(h, 3, "LOGIN", NULL, 0);
@@ -572,7 +596,7 @@ static void a_wrong_password_counts_though_nobody_waits_for_the_answer(void **st
 	struct house *h = *state;
 	int64_t began;
 
-	start_worker(h);
+	start_workers(h);
 	plain(h, 1, "tardy", "one");
 	abort_it(h, 1);
 	plain(h, 2, "ok", "x"); /* behind it: the only worker has answered then */
@@ -588,7 +612,7 @@ static void nonsense_from_login_is_refused_and_the_rest_goes_on(void **state)
 	struct house *h = *state;
 	struct restante_user u;
 
-	start_worker(h);
+	start_workers(h);
 	step(h, 9, "what"); /* no such exchange */
 	begin(h, 1, "GSSAPI", "", 0);
 	expect_fail(h, 1, RESTANTE_TEMP);
@@ -617,7 +641,7 @@ static void a_session_process_that_is_slow_to_read_loses_no_login(void **state)
 	struct house *h = *state;
 	int answers = 0, grants = 0, held_back = 0;
 
-	start_worker(h);
+	start_workers(h);
 	for (uint32_t i = 0; i < LOGINS; i++) {
 		plain(h, i, "ok", "x");
 		if (i % BATCH != BATCH - 1)

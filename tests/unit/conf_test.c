@@ -333,7 +333,7 @@ static void all_errors_of_values_are_told_at_once(void **state)
 static struct conf *through(const struct conf *c, uint32_t roles)
 {
 	struct conf *out = NULL;
-	int fd = conf_to_fd(c, roles);
+	int fd = conf_to_fd(c, roles, NULL);
 
 	assert_true(fd >= 0);
 	assert_int_equal(conf_from_fd(fd, &out), 0);
@@ -368,10 +368,10 @@ static void the_wire_form_comes_back_the_same(void **state)
 	struct buf one = {0}, two = {0};
 
 	(void)state;
-	conf_encode(c, CONF_ALL, &one);
+	conf_encode(c, CONF_ALL, NULL, &one);
 	d = conf_decode(one.p, one.len);
 	assert_non_null(d);
-	conf_encode(d, CONF_ALL, &two);
+	conf_encode(d, CONF_ALL, NULL, &two);
 	assert_int_equal(one.len, two.len);
 	assert_memory_equal(one.p, two.p, one.len);
 	conf_free(c);
@@ -388,7 +388,7 @@ static void a_wire_form_that_is_cut_anywhere_is_refused(void **state)
 
 	(void)state;
 	assert_non_null(freopen("/dev/null", "w", stderr));
-	conf_encode(c, BIT(ROLE_SESSION), &out);
+	conf_encode(c, BIT(ROLE_SESSION), NULL, &out);
 	for (size_t n = 0; n < out.len; n++) {
 		char *copy = malloc(n + 1); /* of that size, so that ASan sees a read beyond it */
 
@@ -412,7 +412,7 @@ static void a_memory_file_that_can_still_change_is_refused(void **state)
 
 	(void)state;
 	assert_non_null(f);
-	conf_encode(c, BIT(ROLE_SESSION), &bytes);
+	conf_encode(c, BIT(ROLE_SESSION), NULL, &bytes);
 	assert_int_equal(fwrite(bytes.p, 1, bytes.len, f), bytes.len);
 	fflush(f);
 	assert_int_equal(conf_from_fd(fileno(f), &out), -1);

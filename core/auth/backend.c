@@ -1,9 +1,9 @@
-/* backends - calls into auth plugins, each under a deadline.
+/* backend - calls into an auth plugin, each under a deadline.
  *
- * A plugin is told how long it has (left_ms) and should give up by itself. One that does not is
+ * The plugin is told how long it has (left_ms) and should give up by itself. One that does not is
  * killed, with the whole worker, by a signal that cannot be caught: there is no other way to get
  * out of somebody else's code. */
-#include "auth/backends.h"
+#include "auth/backend.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@ enum {
 	CLOSE_MS = 1000  /* for close(): the master waits for the worker to end */
 };
 
-static void arm(struct backends *b, int64_t ms)
+static void arm(struct backend *b, int64_t ms)
 {
 	const struct itimerspec t = {
 		.it_value = {(time_t)(ms / 1000), (long)(ms % 1000 * 1000000)}};
@@ -24,40 +24,39 @@ static void arm(struct backends *b, int64_t ms)
 		die("cannot set a deadline: %m");
 }
 
-static void begin(struct backends *b, struct backend *k, int64_t ms)
+static void begin(struct backend *b, int64_t ms)
 {
-	host_deadline(&k->host, ms);
+	host_deadline(&b->host, ms);
 	arm(b, ms + GRACE_MS);
 }
 
-static void end(struct backends *b)
+static void end(struct backend *b)
 {
 	arm(b, 0);
 }
 
-int backends_load(struct backends *b, const struct conf *c, struct buf *why)
+int backend_load(struct backend *b, const struct conf *c, struct buf *why)
 {
 	struct sigevent kill = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGKILL};
+	struct plug *plugs;
 
 	b->timeout_ms = conf_num(c, "auth_timeout") * 1000;
-	b->n = conf_plugins(c);
-	if (plug_load_all(c, &b->plugs, why) == -1)
+	if (conf_plugins(c) != 1) {
+		buf_printf(why, "expected one auth plugin, not %zu", conf_plugins(c));
 		return -1;
-	b->list = mem_alloc(b->n, sizeof(*b->list));
-	for (size_t i = 0; i < b->n; i++) {
-		struct backend *k = &b->list[i];
-
-		k->plug = &b->plugs[i];
-		k->auth = k->plug->entry->auth;
-		b->needs |= k->plug->conf->needs;
-		if (k->auth == NULL || !RESTANTE_HAS(k->auth, open)) {
-			buf_printf(why, "%s: expected an auth plugin", k->plug->conf->name);
-			return -1;
-		}
-		if (host_open(&k->host, k->plug, NULL) != RESTANTE_OK) {
-			buf_printf(why, "%s: its settings cannot be used", k->plug->conf->name);
-			return -1;
-		}
+	}
+	if (plug_load_all(c, &plugs, why) == -1)
+		return -1;
+	b->plug = &plugs[0]; /* as long as the process */
+	b->auth = b->plug->entry->auth;
+	b->needs = b->plug->conf->needs;
+	if (b->auth == NULL || !RESTANTE_HAS(b->auth, open)) {
+		buf_printf(why, "%s: expected an auth plugin", b->plug->conf->name);
+		return -1;
+	}
+	if (host_open(&b->host, b->plug, NULL) != RESTANTE_OK) {
+		buf_printf(why, "%s: its settings cannot be used", b->plug->conf->name);
+		return -1;
 	}
 	if (timer_create(CLOCK_MONOTONIC, &kill, &b->deadline) == -1) {
 		buf_printf(why, "cannot make a timer");
@@ -66,33 +65,24 @@ int backends_load(struct backends *b, const struct conf *c, struct buf *why)
 	return 0;
 }
 
-int backends_open(struct backends *b, struct buf *why)
+int backend_open(struct backend *b, struct buf *why)
 {
-	for (size_t i = 0; i < b->n; i++) {
-		struct backend *k = &b->list[i];
-		int rc;
+	int rc;
 
-		begin(b, k, b->timeout_ms);
-		rc = k->auth->open(&k->host.api, &k->au);
-		end(b);
-		if (rc != RESTANTE_OK) {
-			buf_printf(
-				why, "%s: cannot be opened; the log says why", k->plug->conf->name);
-			return -1;
-		}
-	}
-	return 0;
+	begin(b, b->timeout_ms);
+	rc = b->auth->open(&b->host.api, &b->au);
+	end(b);
+	if (rc == RESTANTE_OK)
+		return 0;
+	buf_printf(why, "%s: cannot be opened; the log says why", b->plug->conf->name);
+	return -1;
 }
 
-void backends_close(struct backends *b)
+void backend_close(struct backend *b)
 {
-	for (size_t i = 0; i < b->n; i++) {
-		struct backend *k = &b->list[i];
-
-		begin(b, k, CLOSE_MS);
-		k->auth->close(k->au);
-		end(b);
-	}
+	begin(b, CLOSE_MS);
+	b->auth->close(b->au);
+	end(b);
 }
 
 /* --- questions: each NONE where the plugin has no answer to such a question --- */
@@ -189,43 +179,17 @@ static int checked(const struct backend *k, int rc)
 	}
 }
 
-/* One after the other until one knows. */
-static int ask_all(struct backends *b, enum verify_what what, const struct question *q)
-{
-	int rc = RESTANTE_NONE;
-
-	for (size_t i = 0; i < b->n && rc == RESTANTE_NONE; i++) {
-		*q->user = (struct restante_user){.size = sizeof(*q->user)};
-		begin(b, &b->list[i], b->timeout_ms);
-		rc = checked(&b->list[i], ask[what](&b->list[i], q));
-		b->answered = (uint32_t)i;
-		end(b);
-	}
-	if (rc == RESTANTE_OK && (q->user->name == NULL || q->user->name[0] == '\0'))
-		q->user->name = q->request->user;
-	return rc;
-}
-
-/* A plugin that knows who it is, and no more, leaves the rest to whoever has the record. */
-static int complete(struct backends *b, const struct question *q)
-{
-	struct restante_request request = *q->request;
-	struct question record = *q;
-
-	if (str_copy(b->name, sizeof(b->name), q->user->name) == -1 || b->name[0] == '\0')
-		return RESTANTE_PERM;
-	request.user = b->name;
-	record.request = &request;
-	return ask_all(b, VERIFY_LOOKUP, &record);
-}
-
-int backends_ask(struct backends *b, enum verify_what what, const struct restante_request *request,
+int backend_ask(struct backend *b, enum verify_what what, const struct restante_request *request,
 	const char *secret, struct restante_user *user, struct buf *extra)
 {
-	struct question q = {request, secret, user, extra};
-	int rc = ask_all(b, what, &q);
+	const struct question q = {request, secret, user, extra};
+	int rc;
 
-	if (rc == RESTANTE_OK && (user->flags & RESTANTE_USER_NAME_ONLY) != 0)
-		rc = complete(b, &q);
+	*user = (struct restante_user){.size = sizeof(*user)};
+	begin(b, b->timeout_ms);
+	rc = checked(b, ask[what](b, &q));
+	end(b);
+	if (rc == RESTANTE_OK && (user->name == NULL || user->name[0] == '\0'))
+		user->name = request->user;
 	return rc;
 }
