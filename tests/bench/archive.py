@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """make bench, make bench-archive: mail in an archive, beside our own Maildir and beside Dovecot's Maildir of gzip
-files (its zlib plugin, level 6). The rows and the table are bench.py's; the targets are issue 4's.
+files (its zlib plugin, level 6). The rows and the table are bench.py's; ratios are to Dovecot, or as the row says.
 
 The archive is written here, by what restante-archive(5) says. What is delivered goes to a user of its own, whose
 mailbox is empty before each run; all servers wait until it is on disk.
@@ -236,28 +236,28 @@ def pipe(bench, server):
 
 
 def size(bench, server):
-    """MB of the files with mail, and of the blocks that they take."""
+    """MB of the blocks that the mail takes, and of its files."""
     octets = blocks = 0
     for folder, _, names in os.walk(os.path.join(server.home(RETR), server.folder_name)):
         for name in names:
             st = os.stat(os.path.join(folder, name))
             octets += st.st_size
             blocks += st.st_blocks * 512
-    return octets / 1e6, None, blocks / 1e6
+    return blocks / 1e6, None, octets / 1e6
 
 
-ROWS = [
-    Row("size", "{retr} messages: MB of files", size, high=False, show="{:.1f}", also="MB on disk", dovecot=1),
-    Row("open", "later open of {open}: ms", opens(OPEN, False), high=False, show="{:.1f}", maildir=0.5),
-    Row("retr-1", "RETR/s, 1 session", retrieve(RETR), also="MB/s", dovecot=1),
-    Row("retr-pipelined", "RETR/s, 1 session, pipelined", retrieve(RETR, pipeline=64), also="MB/s", dovecot=1),
-    Row("retr-tls-1", "RETR/s, 1 session, TLS", retrieve(RETR, tls=True), also="MB/s", dovecot=1),
-    Row("retr-tls-pipelined", "RETR/s, 1 session, pipelined, TLS", retrieve(RETR, tls=True, pipeline=64), also="MB/s",
-        dovecot=1),
-    Row("lmtp-1", "deliveries/s by LMTP, 1 connection", lmtp(1)),
-    Row("lmtp-8", "deliveries/s by LMTP, 8 connections", lmtp(8)),
-    Row("pipe", "deliveries/s by the command (Dovecot: LDA)", pipe),
-]
+def rows():
+    yield Row("size", "{retr} messages: MB on disk", size, high=False, show="{:.1f}", also="MB of files", beside="dovecot",
+        dovecot=1)
+    yield Row("open", "later open of {open}, beside our Maildir: ms", opens(OPEN, False), high=False, show="{:.1f}",
+        beside="maildir", maildir=0.5)
+    for name, text, more in (("1", "", {}), ("pipelined", ", pipelined", {"pipeline": 64})):
+        for tls in (False, True):
+            yield Row(f"retr-{'tls-' if tls else ''}{name}", f"RETR/s, 1 session{text}{', TLS' if tls else ''}",
+                retrieve(RETR, tls=tls, **more), also="MB/s", beside="dovecot", dovecot=1)
+    yield Row("lmtp-1", "deliveries/s by LMTP, 1 connection", lmtp(1), beside="dovecot")
+    yield Row("lmtp-8", "deliveries/s by LMTP, 8 connections", lmtp(8), beside="dovecot")
+    yield Row("pipe", "deliveries/s by the command (Dovecot: LDA)", pipe, beside="dovecot")
 
 
 class ArchiveBench(Bench):
@@ -316,7 +316,7 @@ def main():
             server.start()
             bench.load(server, "check", RETR, pipeline=64)
         print(header(servers), flush=True)
-        for row in ROWS:
+        for row in rows():
             if args.only and not any(part in row.key for part in args.only.split(",")):
                 continue
             figures = bench.measure(row, servers)

@@ -157,7 +157,7 @@ def cells(text, row, servers, figures):
         value, cpu, _ = figures[server]
         line += f"{row.show(value):>11}{'' if cpu is None else f'{cpu:.0f}':>8}"
     restante = [s for s in servers if s.key == "restante"]
-    others = [s for s in servers if s.key != "restante"]
+    others = [s for s in servers if s.key == row.beside or not row.beside and s.key != "restante"]
     if restante and others:
         mine = figures[restante[0]]
         best = (max if row.high else min)(figures[s][0] for s in others)

@@ -19,6 +19,7 @@ bench: all restante-load restante-bounds boundary-bench storage-memory.la
 	python3 $(srcdir)/tests/bench/bench.py --tools $(builddir) $(BENCH)
 	python3 $(srcdir)/tests/bench/mbox.py --tools $(builddir) $(BENCH)
 	python3 $(srcdir)/tests/bench/boundary.py --tools $(builddir) $(BENCH)
+	python3 $(srcdir)/tests/bench/archive.py --tools $(builddir) $(BENCH)
 CLEANFILES += restante-bounds
 .PHONY: bench
 
@@ -60,3 +61,9 @@ EXTRA_DIST += tests/bench/boundary.py
 bench-boundary: all restante-load boundary-bench storage-memory.la
 	python3 $(srcdir)/tests/bench/boundary.py --tools $(builddir) $(BENCH)
 .PHONY: bench-boundary
+
+# Archives alone, beside our Maildir and Dovecot's of gzip files.
+EXTRA_DIST += tests/bench/archive.py
+bench-archive: all restante-load
+	python3 $(srcdir)/tests/bench/archive.py --tools $(builddir) $(BENCH)
+.PHONY: bench-archive

@@ -6,13 +6,13 @@ class Row:
     """high: a larger value is better. once: not in every round. also: what the extra figure is.
     targets: "dovecot" (its default mode) and "better" (the better mode): the least ratio; "cpu": the
     largest share of the cheaper mode's CPU time; "most" and "also_most": the largest value; "share":
-    the largest share of the better mode's value."""
+    the largest share of the better mode's value. beside: the one server that the ratio is to."""
 
     def __init__(self, key, text, run, high=True, memory=False, once=False, show="{:.0f}", also=None,
-        **targets):
+        beside=None, **targets):
         self.key, self.text, self.run = key, text, run
         self.high, self.memory, self.also, self.targets = high, memory, also, targets
-        self.once = once or memory
+        self.once, self.beside = once or memory, beside
         self.show = show.format
 
     def verdict(self, mine, others):
