@@ -38,16 +38,16 @@ static int mark(struct archive *ar, int fd, const struct index *ix, const struct
 	return RESTANTE_OK;
 }
 
-/* Marks the entries of one segment that are doomed. */
-static int mark_segment(struct archive *ar, const struct index *ix, uint64_t s, const bool *doomed)
+/* Marks the entries of one segment, from the first one on, that are doomed. */
+static int mark_segment(struct archive *ar, const struct index *ix, const struct index_segment *seg,
+	uint64_t first, const bool *doomed)
 {
-	const struct index_segment *seg = &ix->segment[s];
 	int result = RESTANTE_OK, bad, fd = -1;
 	char name[SEGMENT_NAME];
 
 	archive_segment_name(seg->number, name);
-	for (uint64_t i = 0; i < ix->head.count; i++) {
-		if (ix->entry[i].segment != s || !doomed[i])
+	for (uint64_t i = first; i < first + seg->entries; i++) {
+		if (!doomed[i])
 			continue;
 		if (fd < 0)
 			fd = archive_segment_open(ar, seg->number, O_RDWR);
@@ -66,14 +66,13 @@ static int mark_segment(struct archive *ar, const struct index *ix, uint64_t s, 
 }
 
 /* Does the segment have enough dead octets to be rewritten? */
-static bool worth(struct archive *ar, const struct index *ix, uint64_t s, const bool *doomed)
+static bool worth(struct archive *ar, const struct index *ix, const struct index_segment *seg,
+	uint64_t first, const bool *doomed)
 {
 	const struct restante_host *host = ar->host;
-	uint64_t size = ix->segment[s].size, alive = 0, deleted = 0;
+	uint64_t size = seg->size, alive = 0, deleted = 0;
 
-	for (uint64_t i = 0; i < ix->head.count; i++) {
-		if (ix->entry[i].segment != s)
-			continue;
+	for (uint64_t i = first; i < first + seg->entries; i++) {
 		if (doomed[i])
 			deleted++;
 		else
@@ -89,14 +88,16 @@ static bool worth(struct archive *ar, const struct index *ix, uint64_t s, const 
 static int give_back(struct archive *ar, const struct index *ix, const bool *doomed)
 {
 	const struct restante_host *host = ar->host;
+	const struct index_segment *seg = ix->segment, *end = seg + ix->head.segments;
 	bool purge = host->num(host->c, "purge");
 	int result = RESTANTE_OK;
 
-	for (uint64_t s = 0; s < ix->head.segments; s++) {
+	for (uint64_t first = 0; seg < end; first += seg++->entries) {
 		int bad = RESTANTE_OK;
 
-		if (worth(ar, ix, s, doomed) && (purge || host->left_ms(host->c) >= REWRITE_MS))
-			bad = archive_rewrite(ar, ix->segment[s].number, REWRITE_COMPACT);
+		if (worth(ar, ix, seg, first, doomed) &&
+			(purge || host->left_ms(host->c) >= REWRITE_MS))
+			bad = archive_rewrite(ar, seg->number, REWRITE_COMPACT);
 		if (!result)
 			result = bad;
 	}
@@ -136,8 +137,8 @@ int archive_remove(void *st, const uint64_t *keys, size_t n)
 	if (!doomed)
 		return archive_failed(ar, "delete from", "");
 	doom(ar, keys, n, doomed);
-	for (uint64_t s = 0; s < ix->head.segments; s++) {
-		int bad = mark_segment(ar, ix, s, doomed);
+	for (uint64_t s = 0, first = 0; s < ix->head.segments; first += ix->segment[s++].entries) {
+		int bad = mark_segment(ar, ix, &ix->segment[s], first, doomed);
 
 		if (!result)
 			result = bad;
