@@ -7,6 +7,7 @@
  *	delete UIDL...	a session that deletes them and quits
  *	deliver FILE [UIDL]	one delivery, which may bring its UIDL
  *	maintain	clean, check and repair
+ *	compact		gives back what deleted mail takes
  *	note [TEXT]	writes the note "test", or prints it
  *
  * Exit status: 0 = the plugin said OK, otherwise 10 - its result (11 = TEMP ...); 2 = wrong use, 3
@@ -158,15 +159,25 @@ static int deliver(struct step *s)
 	return bad;
 }
 
-static int maintain(struct step *s)
+static int tend(struct step *s, uint32_t tasks)
 {
 	int bad = open_mailbox(s, RESTANTE_MAINTAIN);
 
 	if (bad)
 		return bad;
-	bad = s->storage->maintain(s->mailbox, RESTANTE_CLEAN | RESTANTE_CHECK | RESTANTE_REPAIR);
+	bad = s->storage->maintain(s->mailbox, tasks);
 	s->storage->close(s->mailbox);
 	return bad;
+}
+
+static int maintain(struct step *s)
+{
+	return tend(s, RESTANTE_CLEAN | RESTANTE_CHECK | RESTANTE_REPAIR);
+}
+
+static int compact(struct step *s)
+{
+	return tend(s, RESTANTE_COMPACT);
 }
 
 static int note(struct step *s)
@@ -237,7 +248,7 @@ int main(int argc, char **argv)
 		int (*run)(struct step *);
 		size_t args;
 	} steps[] = {{"list", list, 0}, {"delete", delete, 0}, {"deliver", deliver, 1},
-		{"maintain", maintain, 0}, {"note", note, 0}};
+		{"maintain", maintain, 0}, {"compact", compact, 0}, {"note", note, 0}};
 	static struct step s;
 	const char *values[2 * SETTINGS + 3];
 	const struct restante_plugin *plugin;

@@ -1,5 +1,5 @@
 """Stops storage-archive at every system call in turn: in deliveries (to a segment, to a new one, of a large message),
-in deletions (marked, rewritten, purged, all), in a repair and where a torn end is cut. Then the next session must see:
+in deletions (marked, rewritten, purged, all), in a compaction, in a repair and where a torn end is cut. Then the next session must see:
 all or nothing of what was to be done, every other byte and every UIDL the same; the next delivery must succeed; and
 zcat must find nothing wrong.
 """
@@ -223,6 +223,41 @@ def test_cutting_a_torn_end(folder, path, template, whole, step, hint, fault):
         assert hint or (path / "damaged").exists(), place
         assert archive.run("deliver", source).returncode == 0
         assert archive.list()[:-1] == seen, place
+
+
+@some("fault", [KILL], FAULTS)
+def test_a_compaction(path, template, whole, fault):
+    """Of two segments: in one of them some are deleted, in the other all."""
+    kept, doomed = [whole[0], whole[2]], [whole[1], whole[3], whole[4]]
+
+    def make():
+        archive = Archive(path, template)
+        octets, at = archive.segments()[0].read_bytes(), 0
+        for _ in range(3):
+            at += int.from_bytes(octets[at + 24 : at + 32], "little")
+        (path / "00000001.mbox.gz").write_bytes(octets[:at])
+        (path / "00000002.mbox.gz").write_bytes(octets[at:])
+        states = [bytearray(file.read_bytes()) for file in archive.segments()]
+        for octets in states:
+            at = 0
+            while at < len(octets):
+                if octets[at + 60 : at + 60 + octets[at + 19]].decode() in map(uid, doomed):
+                    octets[at + 17] = 0xB3
+                at += int.from_bytes(octets[at + 24 : at + 32], "little")
+        for file, octets in zip(archive.segments(), states):
+            file.write_bytes(octets)
+        assert archive.list() == kept
+        return archive
+
+    reference = make()
+    assert reference.run("compact").returncode == 0
+    assert reference.see() == kept and len(reference.segments()) == 1
+    size = reference.segments()[0].stat().st_size
+    for archive, done, place in faults.disturbed(make, fault, "compact", must_sync=False):
+        assert archive.see() == kept, place
+        assert done.returncode != 0 or [s.stat().st_size for s in archive.segments()] == [size], place
+        assert archive.run("compact").returncode == 0
+        assert archive.see() == kept and [s.stat().st_size for s in archive.segments()] == [size], place
 
 
 @some("fault", [KILL], FAULTS)
