@@ -2,22 +2,25 @@
 
 import os
 import re
-import resource
 import subprocess
 
 import pytest
 import restante
-from restante import BUILD, ROOT, SANITIZED, corpus, wire
+from restante import BUILD, ROOT, corpus, wire
 
 OK, DATAERR, NOUSER, TEMPFAIL = 0, 65, 67, 75  # sysexits.h
 MESSAGE = b"Subject: one\nMessage-ID: <1@test.example>\n\nbody\n"
+STORAGES = ["maildir", "mbox"] + ["archive"] * (BUILD / ".libs/storage-archive.so").exists()
 needs_root = pytest.mark.skipif(not ROOT, reason="without root there is one uid")
 
 
 @pytest.fixture(scope="module")
 def site(folder):
     """A configuration and users; no server runs: none is needed."""
-    site = restante.Server(folder, start=False, storage_mbox={"path": "~/mbox", "state": "~/state"})
+    storages = {"storage_mbox": {"path": "~/mbox", "state": "~/state"}}
+    if "archive" in STORAGES:
+        storages["storage_archive"] = {"path": "~/archive"}
+    site = restante.Server(folder, start=False, **storages)
     site.write_conf(message_size_limit="1MB")
     return site
 
@@ -86,10 +89,9 @@ def test_text_without_a_header_does_not_become_one(site, name):
     assert only(user).endswith(b"\n\njust text\n")
 
 
-@pytest.mark.parametrize("storage", ["maildir", "mbox"])
+@pytest.mark.parametrize("storage", STORAGES)
 def test_the_corpus_comes_out_of_the_mailbox_octet_by_octet(site, name, storage):
-    extra = f"storage={storage}" if storage == "mbox" else ""
-    user = site.user(name, extra=extra)
+    user = site.user(name, extra=f"storage={storage}")
     messages = corpus()[:: 1 if os.environ.get("RESTANTE_LONG") else 7]
     for message in messages:
         assert deliver(site, "-d", name, message=message).returncode == OK
@@ -171,24 +173,37 @@ def test_a_mistake_in_the_words_defers(site, words):
     assert done.returncode == TEMPFAIL and "usage:" in done.log
 
 
-@pytest.mark.skipif(SANITIZED, reason="a sanitizer writes files of its own")
-@pytest.mark.parametrize("storage", ["maildir", "mbox"])
-def test_a_disk_that_is_full_defers_and_leaves_nothing(site, name, storage):
-    user = site.user(name, extra=f"storage={storage}")
-    big = MESSAGE + b"long line of text\n" * 40000
+@pytest.fixture
+def small_disk(site, name):
+    """A file system of 256 KB as the user's home."""
+    user = site.user(name)
+    options = f"size=256k,mode=700,uid={user.uid},gid={user.uid}"
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", user.home], capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip(f"no file system can be mounted: {done.stderr}")
+    yield user
+    subprocess.run(["umount", user.home], check=True)
 
-    def limit():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (300000, 300000))
+
+@needs_root
+@pytest.mark.parametrize("storage", STORAGES)
+def test_a_disk_that_is_full_defers_and_leaves_nothing(site, name, small_disk, storage):
+    fields = site.users[name][1].rsplit(":", 1)[0]
+    site.users[name] = small_disk, f"{fields}:storage={storage}"
+    site.write_passwd()
+    big = MESSAGE + os.urandom(450000).hex("\n", 30).encode()
+
+    def files():
+        """Those with mail."""
+        paths = [p for p in small_disk.home.rglob("*") if p.is_file() and "restante." not in p.name]
+        return {p: p.read_bytes() for p in paths if small_disk.home / "state" not in p.parents}
 
     assert deliver(site, "-d", name).returncode == OK
-    if storage == "mbox":
-        before = (user.home / "mbox").read_bytes()
-    done = deliver(site, "-d", name, message=big, preexec_fn=limit)
-    assert done.returncode == TEMPFAIL and done.stdout.startswith(b"4."), done
-    if storage == "mbox":
-        assert (user.home / "mbox").read_bytes() == before
-    else:
-        assert len(user.files()) == 1 and not list((user.maildir / "tmp").iterdir())
+    before = files()
+    assert len(before) == 1
+    done = deliver(site, "-d", name, message=big)
+    assert done.returncode == TEMPFAIL and done.stdout.startswith(b"4.2.2"), done
+    assert files() == before
 
 
 @needs_root
