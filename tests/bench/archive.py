@@ -2,8 +2,8 @@
 """make bench, make bench-archive: mail in an archive, beside our own Maildir and beside Dovecot's Maildir of gzip
 files (its zlib plugin, level 6). The rows and the table are bench.py's; ratios are to Dovecot, or as the row says.
 
-The archive is written here, by what restante-archive(5) says. What is delivered goes to a user of its own, whose
-mailbox is empty before each run; all servers wait until it is on disk.
+The archive is written here, by what restante-archive(5) says. What is delivered goes to users of their own, whose
+mailboxes are empty before each run; all servers wait until it is on disk.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from bench import PASSWORD, Bench, cells, header
 from mailboxes import OWNER, Mail, file_name
 from rows import Row, opens, retrieve
 
-RETR, OPEN, DELIVER = "retr", "open", "deliver"  # users
+RETR, OPEN, DELIVER = "retr", "open", [f"deliver{n}" for n in range(8)]  # users
 FROM = b"From sender@example.net Mon Jan  1 00:00:00 2024\n"
 SEGMENT = 64 << 20
 LEVEL = 6
@@ -45,8 +45,8 @@ def member(n, message):
     wire = len(message) + message.count(b"\n")
 
     def head(check, state):
-        return struct.pack("<4sIBBHHHBBBBIQQQqHH", b"\x1f\x8b\x08\x04", when, 0, 255, 48 + len(uid), 0x4152, 44 + len(uid), 1,
-            state, 1, len(uid), check, length, wire, len(text), when, len(FROM), text[len(FROM):-1] != message) + uid
+        return struct.pack("<4sIBBHHHBBBBIQQQqHH", b"\x1f\x8b\x08\x04", when, 0, 255, 48 + len(uid), 0x4152,
+            44 + len(uid), 1, state, 1, len(uid), check, length, wire, len(text), when, len(FROM), text[len(FROM):-1] != message) + uid
 
     return head(zlib.crc32(head(0, 0)), 0x4C) + data + struct.pack("<II", zlib.crc32(text), len(text))
 
@@ -73,8 +73,8 @@ class Restante(plain.Restante):
         super().configure()
         with open(self.config) as f:
             text = f.read().replace('storage = "maildir"', f'storage = "{self.storage}"')
-        plain.write(self.config, text + f'storage-archive {{ path = "~/archive" }}\nlisten_lmtp = {{ "unix:{self.lmtp()}" }}\n'
-            'lmtp_socket_user = "root"\n')
+        plain.write(self.config, text + 'storage-archive { path = "~/archive" }\nlmtp_socket_user = "root"\n'
+            f'listen_lmtp = {{ "unix:{self.lmtp()}" }}\n')
 
     def lmtp(self):
         return os.path.join(self.folder, "run", "lmtp")
@@ -153,7 +153,8 @@ class Dovecot(plain.Dovecot):
 
 
 def empty(server):
-    shutil.rmtree(os.path.join(server.home(DELIVER), server.folder_name), ignore_errors=True)
+    for user in DELIVER:
+        shutil.rmtree(os.path.join(server.home(user), server.folder_name), ignore_errors=True)
 
 
 def cpu_us(server):
@@ -165,8 +166,8 @@ def cpu_us(server):
     return inside + (own.ru_utime + own.ru_stime) * 1e6
 
 
-def talk(server, messages, failures):
-    """One LMTP connection, one message after the other."""
+def talk(server, user, messages, failures):
+    """One LMTP connection, one message after the other to one user."""
     def expect(code):
         line = f.readline()
         while line[3:4] == b"-":
@@ -183,7 +184,7 @@ def talk(server, messages, failures):
                 f.flush()
                 expect(b"250")
                 for message in messages:
-                    f.write(b"MAIL FROM:<sender@example.net>\r\nRCPT TO:<%s@example.org>\r\nDATA\r\n" % DELIVER.encode())
+                    f.write(b"MAIL FROM:<sender@example.net>\r\nRCPT TO:<%s@example.org>\r\nDATA\r\n" % user.encode())
                     f.flush()
                     for code in (b"250", b"250", b"354"):
                         expect(code)
@@ -206,7 +207,7 @@ def measured(bench, server, run):
 def lmtp(connections):
     def run(bench, server):
         failures = []
-        threads = [threading.Thread(target=talk, args=(server, bench.on_the_wire[n::connections], failures))
+        threads = [threading.Thread(target=talk, args=(server, DELIVER[n], bench.on_the_wire[n::connections], failures))
             for n in range(connections)]
 
         def all_of_them():
@@ -225,7 +226,7 @@ def lmtp(connections):
 def pipe(bench, server):
     def one_by_one():
         for message in bench.messages:
-            done = subprocess.run(server.command_of(DELIVER), input=message, capture_output=True, check=False)
+            done = subprocess.run(server.command_of(DELIVER[0]), input=message, capture_output=True, check=False)
             if done.returncode:
                 raise SystemExit(f"bench: {server.name}: {done.returncode} {done.stdout} {done.stderr}")
 
@@ -247,16 +248,16 @@ def size(bench, server):
 
 
 def rows():
-    yield Row("size", "{retr} messages: MB on disk", size, high=False, show="{:.1f}", also="MB of files", beside="dovecot",
-        dovecot=1)
+    yield Row("size", "{retr} messages: MB on disk", size, high=False, show="{:.1f}", also="MB of files",
+        beside="dovecot", dovecot=1)
     yield Row("open", "later open of {open}, beside our Maildir: ms", opens(OPEN, False), high=False, show="{:.1f}",
         beside="maildir", maildir=0.5)
     for name, text, more in (("1", "", {}), ("pipelined", ", pipelined", {"pipeline": 64})):
         for tls in (False, True):
             yield Row(f"retr-{'tls-' if tls else ''}{name}", f"RETR/s, 1 session{text}{', TLS' if tls else ''}",
                 retrieve(RETR, tls=tls, **more), also="MB/s", beside="dovecot", dovecot=1)
-    yield Row("lmtp-1", "deliveries/s by LMTP, 1 connection", lmtp(1), beside="dovecot")
-    yield Row("lmtp-8", "deliveries/s by LMTP, 8 connections", lmtp(8), beside="dovecot")
+    yield Row("lmtp-1", "deliveries/s by LMTP, 1 user", lmtp(1), beside="dovecot")
+    yield Row("lmtp-8", "deliveries/s by LMTP, 8 users at a time", lmtp(8), beside="dovecot")
     yield Row("pipe", "deliveries/s by the command (Dovecot: LDA)", pipe, beside="dovecot")
 
 
@@ -273,7 +274,7 @@ class ArchiveBench(Bench):
                 self.messages.append(f.read())
         self.on_the_wire = [re.sub(rb"(?m)^\.", b"..", m).replace(b"\n", b"\r\n") + b".\r\n" for m in self.messages]
         kinds = [s for s in (Restante, Maildir, Dovecot) if s.installed(self.tools)]
-        users = [RETR, OPEN, DELIVER]
+        users = [RETR, OPEN, *DELIVER]
         found = [s(self.work, users, PASSWORD, "-quick" if quick else "", self.tools) for s in kinds]
         for user in users:
             self.users[user] = [user]
@@ -281,8 +282,9 @@ class ArchiveBench(Bench):
         for server in found:
             for user, count in self.counts.items():
                 server.fill(mail, user, count)
-            if not made(server.home(DELIVER)):
-                plain.write(os.path.join(server.home(DELIVER), ".ready"), "")
+            for user in DELIVER:
+                if not made(server.home(user)):
+                    plain.write(os.path.join(server.home(user), ".ready"), "")
         os.sync()
         self.as_one_file(mail)
         return found
@@ -293,8 +295,9 @@ class ArchiveBench(Bench):
         for n in range(self.counts[RETR]):
             with open(mail.path(n), "rb") as f:
                 octets += len(deflate.compress(FROM + f.read() + b"\n"))
-        print(f"gzip -{LEVEL} of {self.counts[RETR]} messages as one mbox: {(octets + len(deflate.flush())) / 1e6:.1f} MB of "
-            f"{sum(s for s, _ in mail.sizes[:self.counts[RETR]]) / 1e6:.1f} MB\n")
+        octets += len(deflate.flush())
+        stored = sum(s for s, _ in mail.sizes[:self.counts[RETR]])
+        print(f"gzip -{LEVEL} of {self.counts[RETR]} messages as one mbox: {octets / 1e6:.1f} of {stored / 1e6:.1f} MB\n")
 
 
 def main():
