@@ -158,25 +158,41 @@ static int ask_one(const struct question *q, const struct conf_plugin *plugin, s
 	return result;
 }
 
-int record_find(const struct conf *c, const char *service, const char *name, const char *password,
-	void (*each)(const char *plugin, int result), struct record *r)
+/* One plugin after the other until one knows. 0, or -1 after a message. */
+static int ask_all(
+	const struct question *q, void (*each)(const char *plugin, int result), struct record *r)
 {
-	const struct question q = {c, service, name, password};
-
 	r->plugin = "";
 	r->result = RESTANTE_NONE;
-	for (size_t i = 0; i < conf_plugins(c) && r->result == RESTANTE_NONE; i++) {
-		const struct conf_plugin *plugin = conf_plugin(c, i);
+	for (size_t i = 0; i < conf_plugins(q->conf) && r->result == RESTANTE_NONE; i++) {
+		const struct conf_plugin *plugin = conf_plugin(q->conf, i);
 
 		if ((plugin->kinds & CONF_AUTH) == 0)
 			continue;
-		if (ask_one(&q, plugin, r) == -1)
+		if (ask_one(q, plugin, r) == -1)
 			return -1;
 		r->plugin = plugin->name;
 		if (each != NULL)
 			each(plugin->name, r->result);
 	}
 	return 0;
+}
+
+int record_find(const struct conf *c, const char *service, const char *name, const char *password,
+	void (*each)(const char *plugin, int result), struct record *r)
+{
+	struct question q = {c, service, name, password};
+	int result = ask_all(&q, each, r);
+	char *known;
+
+	if (result == -1 || r->result != RESTANTE_OK ||
+		(r->user.flags & RESTANTE_USER_NAME_ONLY) == 0)
+		return result;
+	q.name = known = mem_strdup(r->user.name); /* all that one knew; another has the record */
+	q.password = NULL;
+	result = ask_all(&q, NULL, r);
+	free(known);
+	return result;
 }
 
 /* What the spawner would say, and what it could not do. */

@@ -280,6 +280,18 @@ def test_the_program_hears_what_the_client_is_and_when_the_server_ends(folder):
     assert (room / "note").read_text() == "bye\n"
 
 
+def test_who_only_knows_passwords_leaves_the_record_to_another(folder, name):
+    """RESTANTE_USER_NAME_ONLY, in the server and in restantectl."""
+    text = "#!/bin/sh\nread -r _\necho restante-auth 1 can=verify\nwhile read -r id x; do echo $id ok; done\n"
+    program = script(folder, "passwords", text)
+    with serving(folder, {"program": program}, auth=["exec", "passwd-file"]) as server:
+        server.user(name, [MESSAGE], password="another")
+        assert try_login(server, name, "anything").startswith(b"+OK")
+        asked = server.ctl("auth", "test", name, input="anything\n")
+        assert asked.returncode == 0, asked.stdout + asked.stderr
+        assert asked.stdout == "auth-exec: yes\n"
+
+
 def test_settings_that_do_not_fit_are_refused_before_the_server_starts(folder, database):
     both = {**database.settings, "socket": "/run/nowhere"}
     sub = folder / "both"
