@@ -78,7 +78,8 @@ static int add_path(void *arg, const char *path, uint32_t flags)
 
 void watch_sandbox(struct kit *k, const struct restante_user *user)
 {
-	/* A worker is root only where some plugin needs root, and its filter allows for that. */
+	/* Where root runs this, a plugin may start programs as somebody else. No worker is root
+	 * here. */
 	const uint32_t needs =
 		k->plugin->needs | (user == NULL && geteuid() == 0 ? RESTANTE_NEEDS_ROOT : 0u);
 	struct paths p = {.n = 0};

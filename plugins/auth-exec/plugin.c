@@ -303,9 +303,8 @@ static int exec_check(const struct restante_host *host)
 
 	if ((program[0] == '\0') == (path[0] == '\0'))
 		return refuse(host, "expected one of the settings program and socket");
-	if (path[0] != '\0' && (host->list(host->c, "arguments")[0] != NULL ||
-				       host->str(host->c, "run_as")[0] != '\0'))
-		return refuse(host, "arguments, run_as: expected only with program");
+	if (path[0] != '\0' && host->list(host->c, "arguments")[0] != NULL)
+		return refuse(host, "arguments: expected only with program");
 	if (program[0] != '/' && path[0] != '/')
 		return refuse(host, "program, socket: expected an absolute path");
 	return RESTANTE_OK;
@@ -315,8 +314,6 @@ static const struct restante_setting settings[] = {
 	{"program", RESTANTE_PATH, RESTANTE_READ_ONLY, NULL,
 		"the program that is asked, run by each worker", NULL},
 	{"arguments", RESTANTE_STRING, RESTANTE_LIST, NULL, "its arguments", "1..4096"},
-	{"run_as", RESTANTE_STRING, 0, NULL, "whom the program runs as, where root starts it",
-		"..64"},
 	{"socket", RESTANTE_PATH, 0, NULL, "instead: where a program listens that runs by itself",
 		NULL},
 	{"timeout", RESTANTE_SECONDS, 0, "10s", "time for one answer", "1s..5min"},

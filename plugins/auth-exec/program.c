@@ -11,7 +11,6 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,48 +22,18 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { STEP_MS = 10, ROUNDS = 10, ENVIRONMENT_MAX = 32 * 1024 };
-
-/* --- who it runs as --------------------------------------------------------------------------- */
-
-static int complain(const struct program *p, const char *text)
-{
-	p->host->log(p->host->c, LOG_ERR, "%s", text);
-	return RESTANTE_PERM;
-}
-
-/* Only root can give it a user of its own; root itself it never is. */
-static int find_user(struct program *p)
-{
-	const char *name = p->host->str(p->host->c, "run_as");
-	const struct passwd *pw;
-
-	if (name[0] == '\0')
-		return geteuid() != 0
-			       ? RESTANTE_OK
-			       : complain(p, "expected the setting run_as: whom the program runs "
-					     "as, where root starts it");
-	pw = getpwnam(name);
-	if (pw == NULL || pw->pw_uid == 0)
-		return complain(p, "run_as: expected a user of the system, and not root");
-	if (geteuid() != 0)
-		return pw->pw_uid == geteuid()
-			       ? RESTANTE_OK
-			       : complain(p,
-					 "run_as: workers are not root and cannot become another; "
-					 "let the program listen at a socket of its own");
-	p->other_user = true;
-	p->uid = pw->pw_uid;
-	p->gid = pw->pw_gid;
-	return RESTANTE_OK;
-}
+enum {
+	STEP_MS = 10,
+	ROUNDS = 10,
+	ENVIRONMENT_MAX = 32 * 1024,
+	NOBODY = 65534 /* whom it becomes where root asks the plugin, which no server does */
+};
 
 int program_prepare(struct program *p, const struct restante_host *host)
 {
 	const char *const *arguments = host->list(host->c, "arguments");
 	size_t n = 0;
 
-	p->host = host;
 	while (arguments[n] != NULL)
 		n++;
 	p->argv = host->alloc(host->c, (n + 2) * sizeof(*p->argv));
@@ -74,7 +43,7 @@ int program_prepare(struct program *p, const struct restante_host *host)
 		host->log(host->c, LOG_ERR, "program: %s: %s", p->argv[0], strerror(errno));
 		return RESTANTE_PERM;
 	}
-	return find_user(p);
+	return RESTANTE_OK;
 }
 
 /* --- what it has started ---------------------------------------------------------------------- */
@@ -139,9 +108,10 @@ _Noreturn static void become(struct program *p, int fd, int errors)
 	if (dup2(fd, 0) == -1 || dup2(fd, 1) == -1 || dup2(errors, 2) == -1 ||
 		close_range(3, ~0U, 0) == -1 || chdir("/") == -1)
 		_exit(127);
-	if (p->other_user && (setgroups(0, NULL) == -1 || setresgid(p->gid, p->gid, p->gid) == -1 ||
-				     setresuid(p->uid, p->uid, p->uid) == -1)) {
-		dprintf(2, "cannot become uid %ld: %s\n", (long)p->uid, strerror(errno));
+	if (geteuid() == 0 &&
+		(setgroups(0, NULL) == -1 || setresgid(NOBODY, NOBODY, NOBODY) == -1 ||
+			setresuid(NOBODY, NOBODY, NOBODY) == -1)) {
+		dprintf(2, "cannot become uid %d: %s\n", NOBODY, strerror(errno));
 		_exit(127);
 	}
 	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);

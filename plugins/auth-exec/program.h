@@ -8,16 +8,12 @@
 #include <restante/plugin.h>
 
 struct program {
-	const struct restante_host *host;
 	const char **argv; /* [0] is its path */
-	bool other_user;   /* it becomes uid and gid, without other groups */
-	uid_t uid;
-	gid_t gid;
-	pid_t pid;     /* 0 = it does not run */
-	char mark[80]; /* in the environment of it and of all that it starts */
+	pid_t pid;         /* 0 = it does not run */
+	char mark[80];     /* in the environment of it and of all that it starts */
 };
 
-/* From the settings. RESTANTE_OK, or PERM with a line in the log. Looks users up, starts nothing.
+/* From the settings. RESTANTE_OK, or PERM with a line in the log. Starts nothing.
  */
 int program_prepare(struct program *, const struct restante_host *);
 /* Starts it. *fd is its standard input and output, a socket that does not block; *errors is what it

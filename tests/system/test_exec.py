@@ -406,7 +406,7 @@ def test_beside_a_plugin_that_needs_root_the_program_has_none(folder, database, 
         assert int(program.status("CapPrm"), 16) == 0
         # A bad configuration is refused, and the old one stays.
         server.expect("role|could not|ended|was not|configuration")
-        server.write_conf(auth_exec={**database.settings, "run_as": "nobody"})
+        server.write_conf(auth_exec={"program": "/nonexistent/program"})
         server.ctl("reload")
-        server.wait_log("auth-exec: run_as: workers are not root and cannot become another")
+        server.wait_log("auth-exec: program: /nonexistent/program: No such file or directory")
         assert try_login(server, name).startswith(b"+OK")

@@ -49,7 +49,7 @@ static void write_script(const struct world *w, const char *text)
 static void begin(struct world *w, const char *text, const char *timeout, const char *requests)
 {
 	const char *values[] = {"program", "/bin/sh", "arguments", w->script, "timeout", timeout,
-		"requests", requests, "run_as", geteuid() == 0 ? "daemon" : "", NULL};
+		"requests", requests, NULL};
 
 	memset(w, 0, sizeof(*w));
 	(void)snprintf(w->folder, sizeof(w->folder), "/tmp/exec_test-XXXXXX");
@@ -536,16 +536,11 @@ static void root_is_whom_it_never_runs_as(void **state)
 	struct world w;
 
 	(void)state;
-	begin(&w, "", "20s", "0");
-	w.values[9] = "root";
-	assert_int_equal(auth->open(&w.host.api, &w.au), RESTANTE_PERM);
-	assert_logged(&w, "run_as: expected a user of the system, and not root");
-	if (geteuid() == 0) {
-		w.values[9] = "";
-		assert_int_equal(auth->open(&w.host.api, &w.au), RESTANTE_PERM);
-		assert_logged(&w, "expected the setting run_as");
-	}
-	w.au = NULL;
+	world(&w, LOOP "echo $id ok uid=$(id -u) gid=$(id -g) name=$(id -G)\n" DONE);
+	assert_int_equal(verify(&w, "joe", "x"), RESTANTE_OK);
+	assert_int_equal(w.user.uid, geteuid() == 0 ? 65534 : geteuid());
+	if (geteuid() == 0)
+		assert_string_equal(w.user.name, "65534");
 	end(&w);
 }
 
