@@ -101,7 +101,8 @@ class Postfix:
 
     def deliver(self, message, *recipients, sender="a@test.example"):
         with smtplib.SMTP("127.0.0.1", self.port) as smtp:
-            smtp.sendmail(sender, recipients, wire(message), ["BODY=8BITMIME"])
+            refused = smtp.sendmail(sender, recipients, wire(message), ["BODY=8BITMIME"])
+        assert not refused, refused
 
     def idle(self):
         """Is everything delivered?"""

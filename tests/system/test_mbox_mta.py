@@ -19,7 +19,7 @@ from mta import EXIM, POSTFIX, Exim, Postfix
 from restante import ROOT, eventually, wire
 
 MESSAGES = int(os.environ.get("RESTANTE_MTA_MESSAGES", "100"))
-TIME = 40 if MESSAGES <= 100 else 600
+TIME = 120 + MESSAGES // 2  # seconds, on a machine that is busy with other things
 LOCKFILE = shutil.which("lockfile")
 NAME, UID = "nobody", 65534  # a user that every system has, for local(8) must find it
 
