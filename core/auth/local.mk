@@ -38,3 +38,8 @@ restante_worker_LDFLAGS = $(AM_LDFLAGS) $(plug_preload)
 restante_worker_LDADD = core/plug/libplug.a core/pop3/libpop3.a core/conf/libconf.a core/ipc/libipc.a core/sys/libsys.a \
 	core/base/libbase.a $(LTDL_LIBS) $(SECCOMP_LIBS)
 EXTRA_restante_worker_DEPENDENCIES = $(plug_preload_files)
+if SANITIZED
+# The sanitizer's crypt_r() looks for the real one when the program starts: pam_unix, loaded later,
+# would call nothing.
+restante_worker_LDADD += $(CRYPT_LIBS)
+endif
