@@ -241,7 +241,7 @@ def stored_back(message):
 # --- import and export
 
 
-@pytest.mark.parametrize("storage", ["maildir", "mbox"])
+@pytest.mark.parametrize("storage", ["maildir", "mbox", *["archive"] * ARCHIVE])
 def test_what_is_exported_is_imported_with_sender_and_time(server, name, storage):
     user = server.user(name)
     mailbox_user(server, user, storage)
