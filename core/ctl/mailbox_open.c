@@ -217,10 +217,11 @@ static int64_t read_piece(struct restante_body *b, char *piece, uint64_t *left)
 	return got;
 }
 
-int mailbox_read(struct mailbox *m, const struct mail *mail, uint64_t *octets,
+/* flags: RESTANTE_BODY_TOP, or 0. */
+static int read_body(struct mailbox *m, const struct mail *mail, uint32_t flags, uint64_t *octets,
 	int (*each)(void *arg, const void *p, size_t n), void *arg)
 {
-	struct restante_body b = {.size = sizeof(b), .fd = -1};
+	struct restante_body b = {.size = sizeof(b), .flags = flags, .fd = -1};
 	int result = m->api->body(m->st, mail->key, &b);
 	uint64_t wire = 0, left = b.len;
 	uint32_t state = 0;
@@ -241,6 +242,12 @@ int mailbox_read(struct mailbox *m, const struct mail *mail, uint64_t *octets,
 	if (result != 0)
 		return result;
 	return n < 0 ? (int)n : wire == b.octets ? RESTANTE_OK : RESTANTE_PERM;
+}
+
+int mailbox_read(struct mailbox *m, const struct mail *mail, uint64_t *octets,
+	int (*each)(void *arg, const void *p, size_t n), void *arg)
+{
+	return read_body(m, mail, 0, octets, each, arg);
 }
 
 /* --- its sender ------------------------------------------------------------------------------- */
@@ -269,7 +276,7 @@ int mailbox_top(
 	struct mailbox *m, const struct mail *mail, char sender[SENDER_LEN + 1], uint64_t *octets)
 {
 	struct top top = {.n = 0};
-	int result = mailbox_read(m, mail, octets, add_top, &top);
+	int result = read_body(m, mail, RESTANTE_BODY_TOP, octets, add_top, &top);
 	const char *start = top.text + FIELD_LEN, *end;
 
 	sender[0] = '\0';

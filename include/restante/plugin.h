@@ -14,7 +14,8 @@
  *    "as before". A structure that is as long as in 1.0 is never too short, a longer one never too
  *    long. Experiments go through ext("name/1"), never through the tail of a structure.
  *  - Enumerations and flags grow too. A plugin ignores flags that it does not know and answers a
- *    mode or a task that it does not know with PERM.
+ *    mode or a task that it does not know with PERM. A core refuses a type of setting and passes
+ *    over a flag that it does not know: a plugin that needs one says so in need_minor.
  *  - No call is made from a second thread, none from a signal handler, and no plugin is unloaded.
  *  - SIGPIPE is ignored wherever calls are made.
  *

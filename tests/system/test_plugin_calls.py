@@ -27,6 +27,13 @@ def test_a_body_is_opened_with_a_hint_when_only_its_top_is_wanted(server, name):
     assert told(server, name, r"body: flags (\d+)") == ["0", "4"]
 
 
+def test_a_tool_that_looks_for_the_sender_wants_the_top_only(server, name):
+    """The export of a message reads it three times: for its From_ line, to see whether it is whole, and to write it."""
+    server.user(name)
+    done = server.ctl("mailbox", "export", name)
+    assert re.findall(r"body: flags (\d+)", done.stderr) == ["4", "0", "0"]
+
+
 def test_the_time_that_a_slow_client_takes_is_not_the_storages(server, name):
     octets = 16 << 20
     user = server.user(name, extra=f"storage-telling.octets={octets}")
