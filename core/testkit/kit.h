@@ -24,20 +24,21 @@ enum { KIT_ARGS = 64, KIT_MS = 30000 /* what left_ms() begins with */ };
 
 /* What the command line says; the same for all cases. */
 struct kit_options {
-	const char *file;            /* absolute: path */
+	const char *file; /* absolute: path */
 	char path[PATH_MAX];
-	char name[128];              /* "storage-maildir" */
-	const char *args[KIT_ARGS];  /* "setting=value" */
-	size_t nargs, messages;      /* messages: of the case "many" */
-	unsigned points;             /* how many system calls are disturbed */
+	char name[128];                      /* "storage-maildir" */
+	const char *args[KIT_ARGS];          /* "setting=value" */
+	size_t nargs, messages;              /* messages: of the case "many" */
+	unsigned points;                     /* how many system calls are disturbed */
 	const char *user, *password, *token; /* NULL = not given */
-	int factor;                  /* of all time limits */
+	int factor;                          /* of all time limits */
 	bool verbose, valgrind;
 };
 
 /* One case's world. */
 struct kit {
 	const struct kit_options *opt;
+	void *handle; /* of the plugin's file, which stays loaded */
 	const struct restante_plugin *plugin;
 	const struct restante_storage *storage;
 	const struct restante_auth *auth;

@@ -79,15 +79,14 @@ static int read_settings(struct kit *k, struct buf *why)
 int kit_load(struct kit *k, const struct kit_options *opt, struct buf *why)
 {
 	struct buf symbol = {0};
-	void *handle = dlopen(opt->file, RTLD_NOW | RTLD_LOCAL);
 
-	*k = (struct kit){.opt = opt};
-	if (handle == NULL) {
+	*k = (struct kit){.opt = opt, .handle = dlopen(opt->file, RTLD_NOW | RTLD_LOCAL)};
+	if (k->handle == NULL) {
 		buf_printf(why, "%s", dlerror());
 		return -1;
 	}
 	linked_symbol(opt->name, &symbol);
-	k->plugin = dlsym(handle, symbol.p);
+	k->plugin = dlsym(k->handle, symbol.p);
 	if (k->plugin == NULL) {
 		buf_printf(why, "%s: it has no symbol %s", opt->file, symbol.p);
 		return -1;
