@@ -4,6 +4,9 @@
  * It links with libc and with whatever libraries it likes, and never with the core: everything
  * that the core offers arrives in a struct restante_host.
  *
+ * Interface 1.0 is frozen. A plugin that was built with this header, or with that of any later 1.x,
+ * is never rebuilt for another release of Restante.
+ *
  * What a plugin may count on:
  *
  *  - The entry is constant data. The core checks a configuration and prints help without calling

@@ -116,6 +116,6 @@ if __name__ == "__main__":
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(future(CURRENT.read_text()))
     elif sys.argv[1:] == ["layout"]:
-        print(layout(FROZEN if FROZEN.exists() else CURRENT), end="")
+        print(layout(FROZEN), end="")
     else:
         sys.exit(__doc__)

@@ -19,7 +19,8 @@ endif
 # What third parties do and should not do, with plugins that the tests make.
 ABI_TESTS = tests/abi/test_bad.py tests/abi/test_broken.py tests/abi/test_stability.py
 EXTRA_DIST += $(ABI_TESTS) tests/abi/conftest.py tests/abi/third_party.py \
-	tests/abi/header.py tests/abi/auth_broken.c tests/abi/storage_broken.c tests/abi/twin.c
+	tests/abi/1.0 tests/abi/layout.h tests/abi/header.py \
+	tests/abi/auth_broken.c tests/abi/storage_broken.c tests/abi/twin.c
 if SHARED
 if HAVE_PYTEST
 TESTS += $(ABI_TESTS)
