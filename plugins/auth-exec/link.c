@@ -29,9 +29,10 @@ int64_t link_now(void)
 static void log_error_line(struct link *l)
 {
 	l->error[l->error_len] = '\0';
-	if (l->error_len > 0 && ++l->error_lines <= ERROR_LINES)
+	l->error_lines += l->error_len > 0;
+	if (l->error_len > 0 && l->error_lines <= ERROR_LINES)
 		l->host->log(l->host->c, LOG_NOTICE, "the program says: %s", l->error);
-	else if (l->error_lines == ERROR_LINES + 1)
+	else if (l->error_len > 0 && l->error_lines == ERROR_LINES + 1)
 		l->host->log(l->host->c, LOG_NOTICE, "the program says more than is logged");
 	l->error_len = 0;
 }
