@@ -201,11 +201,11 @@ def test_commands_sent_behind_the_password_reach_the_session(server, name, tls):
     """What is pipelined over the login boundary is handed over and not lost."""
     user = server.user(name, [MESSAGE] * 3)
     with server.connect(tls) as c:
-        c.send(f"USER {name}\r\nPASS {user.password}\r\n".encode() + b"STAT\r\n" + b"NOOP\r\n" * 500 + b"DELE 2\r\nQUIT\r\n")
+        c.send(f"USER {name}\r\nPASS {user.password}\r\n".encode() + b"STAT\r\n" + b"NOOP\r\n" * 1000 + b"DELE 2\r\nQUIT\r\n")
         replies = c.rest().split(b"\r\n")
         assert replies.pop() == b""
         assert all(r.startswith(b"+OK") for r in replies), replies
-        assert len(replies) == 2 + 1 + 500 + 2
+        assert len(replies) == 2 + 1 + 1000 + 2
     assert len(user.files()) == 2
 
 
