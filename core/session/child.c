@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "conf/conf.h"
 #include "plug/become.h"
@@ -79,7 +80,7 @@ static void refuse(struct session *session)
 
 _Noreturn void child_run(struct spawner *s, const struct restante_user *u, struct client *c)
 {
-	struct session session = {.conf = s->conf, .client = c, .user = u};
+	struct session session = {.conf = s->conf, .client = c, .user = u, .began = clock_ms()};
 	const struct plug *plug;
 
 	child_separate(c->fd);

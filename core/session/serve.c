@@ -179,7 +179,7 @@ static void take_ahead(struct session *s, char *buf, size_t size)
 
 static void set_up(struct session *s)
 {
-	s->began = s->kept = clock_ms();
+	s->kept = s->began;
 	s->language = s->client->language;
 	s->idle_ms = conf_num(s->conf, "idle_timeout") * 1000;
 	s->storage_ms = conf_num(s->conf, "storage_timeout") * 1000;

@@ -60,8 +60,8 @@ struct session {
 };
 
 /* Opens the maildrop, answers the PASS, serves until the end and writes the log line. The process
- * has already become the user and is in its sandbox; s is zeroed but for conf, client, user and
- * host. */
+ * has already become the user and is in its sandbox; s is zeroed but for conf, client, user,
+ * host and began. */
 void session_serve(struct session *, const struct plug *);
 /* The log line of a session that could not be opened, or has ended. */
 void session_report(const struct session *);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include "journal.h"
@@ -113,6 +114,9 @@ int mbox_remove(void *st, const uint64_t *keys, size_t n)
 	if (!n)
 		return RESTANTE_OK;
 	bad = mbox_lock(mb);
+	if (bad == RESTANTE_BUSY)
+		mb->host->log(mb->host->c, LOG_ERR,
+			"%s: another program holds the lock: nothing was deleted", mb->path);
 	if (bad)
 		return bad;
 	bad = journal_recover(mb);

@@ -7,7 +7,7 @@ import subprocess
 import time
 
 import pytest
-from restante import PASSWORD, ROOT, Closed, Server, eventually, wire
+from restante import PASSWORD, ROOT, Closed, Server, eventually, remove_tree, wire
 
 MESSAGE = b"Subject: one\n\nbody\n"
 SETTINGS = {"apop": True, "max_auth_failures": 4}
@@ -320,6 +320,20 @@ def test_a_wrong_override_refuses_the_user_and_names_it_in_the_log(server, name,
         c.ok(f"USER {name}")
         c.err(f"PASS {user.password}", "SYS/PERM")
     server.wait_log(rf"{name}.*{re.escape(extra.split('=')[0])}|{re.escape(extra.split('=')[0])}.*{name}")
+    assert all(int(line["secs"]) < 60 for line in server.session_lines(name))
+
+
+@pytest.mark.skipif(not ROOT, reason="needs several uids")
+def test_a_session_that_could_not_begin_has_its_line_in_the_log(server, name):
+    user = server.user(name)
+    remove_tree(user.home)
+    with server.connect() as c:
+        c.ok(f"USER {name}")
+        c.err(f"PASS {user.password}", "SYS/PERM")
+    (line,) = eventually(lambda: server.session_lines(name))
+    assert (line["why"], line["deleted"]) == ("open-perm", "0")
+    assert int(line["secs"]) < 60
+    server.wait_log(rf"user={name}: .*{user.maildir}")
 
 
 @pytest.mark.skipif(not ROOT, reason="needs several uids")

@@ -195,6 +195,19 @@ def test_two_sessions_at_a_time_are_one_too_many(server, user):
             assert c.command(f"PASS {user.password}").startswith(b"-ERR [IN-USE]")
 
 
+def test_a_dotlock_at_quit_deletes_nothing_and_says_so(server, user):
+    fill(user, samples())
+    lock = user.mbox.with_suffix(".lock")
+    with server.login(user) as c:
+        c.ok("DELE 1")
+        lock.write_text(f"{os.getpid()}\n")
+        assert c.quit().startswith(b"-ERR [SYS/TEMP]")
+    lock.unlink()
+    server.wait_log(rf"{user.mbox}: another program holds the lock")
+    with server.login(user) as c:
+        assert c.stat()[0] == len(samples())
+
+
 def test_a_dotlock_of_another_program_is_waited_for(server, user):
     fill(user, samples())
     lock = user.mbox.with_suffix(".lock")
