@@ -648,9 +648,10 @@ static void a_session_process_that_is_slow_to_read_loses_no_login(void **state)
 			continue;
 		answers += drain(h, &h->login, 50);
 		held_back = held_back || answers < (int)i + 1;
-		if (answers < (int)i + 1)
+		for (int tries = 0; tries < 100 && answers < (int)i + 1; tries++) {
 			grants += drain(h, &h->session, 50);
-		answers += drain(h, &h->login, 50);
+			answers += drain(h, &h->login, 50);
+		}
 		assert_int_equal(answers, i + 1);
 	}
 	grants += drain(h, &h->session, 50);
