@@ -35,17 +35,18 @@ static void begin(struct request *r)
 }
 
 /* A question that the cache answers becomes a cheap one: who is it? The secret stays, in case that
- * the answer is not what it was. */
+ * the answer is not what it was. A token has a key for the penalties alone: it is cheap to check,
+ * and says itself when it expires. */
 static void ask_cache(struct request *r)
 {
 	struct remembered *m = &r->memory;
 	struct cache *c = &r->auth->memory.cache;
 
-	m->keyed = r->x.what == VERIFY_PASSWORD;
-	if (!m->keyed)
-		return;
-	cache_key(c, r->x.user, mech_question(&r->x), r->client_ip, &m->key);
-	m->cached = cache_find(c, &m->key, clock_ms()) != NULL;
+	m->cacheable = r->x.what == VERIFY_PASSWORD;
+	m->keyed = m->cacheable || r->x.what == VERIFY_TOKEN;
+	if (m->keyed)
+		cache_key(c, r->x.user, mech_question(&r->x), r->client_ip, &m->key);
+	m->cached = m->cacheable && cache_find(c, &m->key, clock_ms()) != NULL;
 	if (m->cached)
 		r->x.what = VERIFY_LOOKUP;
 }
@@ -125,7 +126,7 @@ int memory_answered(struct request *r, int result, uint32_t backend, struct rest
 		pool_ask(r);
 		return 0;
 	}
-	if (m->keyed && !m->cached && result == RESTANTE_OK)
+	if (m->cacheable && !m->cached && result == RESTANTE_OK)
 		cache_put(c, &m->key, user->name, user->stamp, backend, label_of(r->auth, user),
 			clock_ms());
 	return 1;

@@ -20,7 +20,8 @@ struct memory {
 
 /* What one request has to do with it. */
 struct remembered {
-	int begun, cached, keyed; /* attempt is set; the cache answered; key is set */
+	int begun, keyed, cacheable; /* attempt is set; key is set; for the cache too */
+	int cached;                  /* the cache answered */
 	struct attempt attempt;
 	struct cache_key key;
 };

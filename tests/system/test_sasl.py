@@ -18,7 +18,7 @@ import tempfile
 import time
 
 import pytest
-from restante import BUILD, PASSWORD, ROOT, Pop3, Server, client_context, quote, wire
+from restante import BUILD, PASSWORD, ROOT, Pop3, Server, client_context, eventually, quote, wire
 
 MESSAGE = b"Subject: one\n\nbody\n"
 ISSUER, AUDIENCE = "https://issuer.example", "mail.example"
@@ -585,6 +585,26 @@ def test_a_wrong_token_is_refused(server, ann, issuer, mechanism, message, claim
     wait_failed(server, ann, mechanism, "refused" if why else "unknown", after)
     if why:
         server.wait_log(rf"a token was refused: {why}", after=after)
+
+
+@oauth
+def test_the_same_token_again_does_not_count_as_one_more_guess(folder, name, issuer):
+    """An old phone whose token has expired is no attacker: penalty.h."""
+    sub = folder / name
+    sub.mkdir()
+    settings = {"jwks": folder / "issuer.json", "issuer": ISSUER, "audience": [AUDIENCE]}
+    with Server(sub, auth=["passwd-file", "oauth2"], auth_failure_delay="1s", auth_oauth2=settings) as server:
+        user = server.user(name)
+        old, other = (issuer.token(name, exp=int(time.time()) - n) for n in (100, 200))
+        levels = []
+        for token in (old, old, old, other):
+            before = server.log().count("login failed")
+            with server.connect(tls=True) as c:
+                assert c.command("AUTH XOAUTH2 " + xoauth2(user.name, token)).startswith(b"+ ")
+                c.send(b"\r\n")
+                eventually(lambda: server.log().count("login failed") > before)
+            levels.append(re.search(r"address=127.0.0.1 .*level=(\d+)", server.ctl("penalty", "list").stdout).group(1))
+        assert levels == ["1", "1", "1", "2"]
 
 
 @oauth
