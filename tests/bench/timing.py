@@ -154,7 +154,7 @@ def pam(folder, args):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tries", type=int, default=1000, help="of each kind")
-    parser.add_argument("--threads", type=int, default=2, help="tries at a time")
+    parser.add_argument("--threads", type=int, default=8, help="tries at a time: they mostly wait")
     parser.add_argument("--only", choices=("passwd-file", "scram", "pam"))
     args = parser.parse_args()
     runs = {"passwd-file": passwd_file, "scram": scram, **({"pam": pam} if ROOT else {})}
