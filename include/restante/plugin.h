@@ -34,8 +34,9 @@
  *   [load]   every process that uses the plugin, when it starts: constructors only, as whoever
  *            that process is at that moment. They have no business in a plugin.
  *   [check]  the configuration checker: no privileges, no I/O, killed after two seconds
- *   [auth]   an auth worker or a tool that asks as one does, one request at a time, unprivileged
- *            (root where the plugin NEEDS_ROOT); killed when a call is a second late
+ *   [auth]   a worker that has this plugin and no other, or a tool that asks as one does, one
+ *            request at a time, unprivileged (root where the plugin NEEDS_ROOT); killed when a call
+ *            is a second late
  *   [sess]   one POP3 session          } as the mailbox's owner, after fork, uid drop and sandbox
  *   [dlv]    one delivery; killed when it is a second late      }
  *   [mnt]    maintenance and conversion (restantectl): no limit }
