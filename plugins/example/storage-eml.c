@@ -80,7 +80,7 @@ static int add(struct box *b, const char *file)
 	struct letter *l = &b->letters[b->n];
 	int fd, result;
 
-	snprintf(l->file, sizeof(l->file), "%s", file);
+	snprintf(l->file, sizeof(l->file), "%.*s", UID_MAX + 4, file);
 	snprintf(l->uid, sizeof(l->uid), "%.*s", (int)strlen(file) - 4, file);
 	fd = open_letter(b, l, &l->st);
 	if (fd == -1)
