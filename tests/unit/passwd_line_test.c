@@ -157,8 +157,8 @@ static void passwords_of_applications_have_a_label_each(void **state)
 {
 	static const char *const wrong[] = {"app.={PLAIN}x", "app.a/b={PLAIN}x", "app.a=!",
 		"app.a={ROT13}x", "app.a", "app.a=", "app.a={PLAIN}x app.a={PLAIN}y",
-		"app.1={PLAIN}x app.2={PLAIN}x app.3={PLAIN}x app.4={PLAIN}x app.5={PLAIN}x "
-		"app.6={PLAIN}x app.7={PLAIN}x app.8={PLAIN}x app.9={PLAIN}x"};
+		("app.1={PLAIN}x app.2={PLAIN}x app.3={PLAIN}x app.4={PLAIN}x app.5={PLAIN}x "
+		 "app.6={PLAIN}x app.7={PLAIN}x app.8={PLAIN}x app.9={PLAIN}x")};
 	struct parsed *p = parse("anna:x:1:1::::app.phone={PLAIN}one a=b app.my-pc.2={PLAIN}two=2");
 
 	(void)state;
