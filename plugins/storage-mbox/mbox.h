@@ -52,6 +52,7 @@ struct mbox {
 	struct index index;    /* the messages as they are numbered; never changes after open */
 	struct index now;      /* the messages as they are, once others changed the file */
 	bool moved;            /* now is in use */
+	bool unnoted;          /* the record of UIDLs could not be brought up to date */
 	uint64_t *place;       /* for each entry of index: its number in now, or NOWHERE */
 	struct reader *reader; /* body.c; NULL until the first one */
 	struct locks *locks;   /* lock.c; NULL until the first one */

@@ -22,8 +22,11 @@ void mbox_store_load(struct mbox *mb, struct index *ix)
 
 void mbox_store_save(struct mbox *mb, struct index *ix)
 {
-	int fd = state_begin(mb, INDEX_FILE);
+	int fd;
 
+	if (mb->unnoted) /* the next open shall try again */
+		return;
+	fd = state_begin(mb, INDEX_FILE);
 	if (fd < 0) {
 		mbox_failed(mb, "write", INDEX_FILE);
 		return;

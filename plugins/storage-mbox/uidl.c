@@ -220,19 +220,21 @@ static int assign(struct pool *p, struct index *fresh, uint32_t i)
 	return 0;
 }
 
-/* Brings the record up to date. Without it everything works but for twins when the index is lost.
- */
-static void note_twins(struct mbox *mb, const struct pool *p, const struct record *record)
+/* Brings the record up to date. Without that the index must not be believed later, and none of
+ * these messages removed: whoever then is left of twins could not be told. */
+static int note_twins(struct mbox *mb, const struct pool *p, const struct record *record)
 {
 	struct text text = {0};
+	int bad;
 
 	for (uint64_t i = 0; i < p->fresh->head.count; i++) {
 		const struct index_entry *e = &p->fresh->entry[i];
 		if (worth_noting(mb, p, record, e))
 			record_print(&text, false, e->hash, entry_uid(p->fresh, e));
 	}
-	record_write(mb, record, &text);
+	bad = record_write(mb, record, &text);
 	free(text.p);
+	return bad;
 }
 
 int uidl_assign(struct mbox *mb, const struct index *old, struct index *fresh, uint64_t known)
@@ -255,11 +257,19 @@ int uidl_assign(struct mbox *mb, const struct index *old, struct index *fresh, u
 		errno = ENOMEM;
 		bad = mbox_failed(mb, "index", NULL);
 	} else {
-		note_twins(mb, &pool, &record);
+		mb->unnoted = note_twins(mb, &pool, &record) != RESTANTE_OK;
 	}
 	pool_free(&pool);
 	record_free(&record);
 	return bad;
+}
+
+static bool any_left(const struct index *ix, const bool *gone)
+{
+	for (uint64_t i = 0; i < ix->head.count; i++)
+		if (!gone[i])
+			return true;
+	return false;
 }
 
 int uidl_removing(struct mbox *mb, const bool *gone)
@@ -269,8 +279,15 @@ int uidl_removing(struct mbox *mb, const bool *gone)
 	struct groups set;
 	struct text text = {0};
 	bool noted = false;
-	int bad = record_read(mb, ix, &record);
+	int bad;
 
+	if (mb->unnoted && any_left(ix, gone)) {
+		mb->host->log(mb->host->c, LOG_ERR,
+			"%s: nothing is deleted while %s/" UIDL_FILE " cannot be written", mb->path,
+			mb->state_path);
+		return RESTANTE_TEMP;
+	}
+	bad = record_read(mb, ix, &record);
 	if (bad || record.n == 0)
 		return bad;
 	if (uidl_set(&set, ix)) {
@@ -295,7 +312,8 @@ int uidl_removing(struct mbox *mb, const bool *gone)
 	return bad;
 }
 
-/* The index goes first: it still knows the removed ones, and the record no longer says of them. */
+/* The index goes first: it still knows the removed ones, and the record will no longer say of them.
+ */
 int uidl_removed(struct mbox *mb)
 {
 	static const struct index nothing;
@@ -313,10 +331,10 @@ int uidl_removed(struct mbox *mb)
 		if (!l->removing)
 			record_print(&text, false, l->hash, l->uid);
 	}
-	if (removed) {
-		unlinkat(mb->state, INDEX_FILE, 0);
+	if (removed && unlinkat(mb->state, INDEX_FILE, 0) && errno != ENOENT)
+		bad = mbox_failed(mb, "remove", INDEX_FILE);
+	else if (removed)
 		bad = record_write(mb, &record, &text);
-	}
 	free(text.p);
 	record_free(&record);
 	return bad;

@@ -19,9 +19,9 @@ WAYS = {"new_file": [], "in_place": ["locks=fcntl"]}  # nobody may be kept from 
 MESSAGES = [
     b"Subject: one\n\nfirst\n",
     b"Subject: two\r\n\r\n.dot\r\n>From here\r\n.\r\n",
+    b"Subject: same\n\nsame\n",  # the first of these is deleted: which one is left can then only be known from the record
     b"Subject: same\n\nsame\n",
     b"Subject: four\n\n" + b"long line of text\n" * 9000,
-    b"Subject: same\n\nsame\n",
     b"",
 ]
 DELIVERED = b"Subject: new\n\nFrom the start\n>From quoted\n" + b"another text\n" * 800

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "mbox_box.h"
@@ -174,6 +175,44 @@ static void the_uidl_of_a_twin_survives_the_removal_of_the_other(void **state)
 		}
 }
 
+/* After a removal only the record tells which of two twins was left. */
+static void nothing_is_removed_while_the_record_cannot_be_written(void **state)
+{
+	struct session s;
+	const char *all;
+
+	(void)state;
+	put(MBOX, A A B);
+	assert_int_equal(mkdir("state/mbox.uidl.new", 0700), 0);
+	for (int again = 0; again < 2; again++) {
+		begin(&s);
+		assert_int_equal(s.n, 3);
+		assert_int_equal(storage->remove(s.st, &s.m[0].key, 1), RESTANTE_TEMP);
+		end(&s);
+	}
+	assert_int_equal(rmdir("state/mbox.uidl.new"), 0);
+	all = uidls();
+	assert_string_equal(all, UIDL_OF_A " " UIDL_OF_A ".1 " UIDL_OF_B " ");
+	remove_one(0, 3);
+	assert_string_equal(uidls(), UIDL_OF_A ".1 " UIDL_OF_B " ");
+}
+
+static void all_is_removed_without_a_record(void **state)
+{
+	struct session s;
+
+	(void)state;
+	put(MBOX, A A);
+	assert_int_equal(mkdir("state/mbox.uidl.new", 0700), 0);
+	begin(&s);
+	assert_int_equal(s.n, 2);
+	assert_int_equal(
+		storage->remove(s.st, (uint64_t[]){s.m[0].key, s.m[1].key}, 2), RESTANTE_OK);
+	end(&s);
+	assert_string_equal(uidls(), "");
+	assert_int_equal(rmdir("state/mbox.uidl.new"), 0);
+}
+
 static void a_removal_that_did_not_happen_changes_no_uidl(void **state)
 {
 	const char *all;
@@ -245,6 +284,8 @@ int main(void)
 		T(identical_messages_get_different_uidls),
 		T(a_twin_that_others_remove_is_known_by_its_neighbours),
 		T(the_uidl_of_a_twin_survives_the_removal_of_the_other),
+		T(nothing_is_removed_while_the_record_cannot_be_written),
+		T(all_is_removed_without_a_record),
 		T(a_removal_that_did_not_happen_changes_no_uidl),
 		T(a_damaged_record_is_as_good_as_none),
 		T(a_legal_and_unique_x_uidl_is_the_uidl_where_that_is_set),
