@@ -7,8 +7,8 @@
  * syslog, or standard error where that is a terminal or there is no syslog.
  *
  * Each user's storage is opened in a child that has become the user and sees nothing else. A
- *message that is not on disk for all of them is not delivered: the MTA tries again, and users who
- *had it get it twice. MTAs that give one recipient a call have no such trouble. */
+ * message that is not on disk for all of them is not delivered: the MTA tries again, and users who
+ * had it get it twice. MTAs that give one recipient a call have no such trouble. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <signal.h>

@@ -3,7 +3,7 @@
  *	name:password:uid:gid:comment:home
  *
  * as in passwd(5), with the password as `restantectl passwd -s CRYPT` or mkpasswd(1) makes it. For
- *a machine with one mailbox. The file is read at each login, so a change counts at once. */
+ * a machine with one mailbox. The file is read at each login, so a change counts at once. */
 #include <crypt.h>
 #include <errno.h>
 #include <fcntl.h>

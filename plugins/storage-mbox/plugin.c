@@ -1,15 +1,19 @@
 /* plugin.c - storage-mbox: mail in one file, which other programs write at the same time.
  *
  * The descriptor and the settings. The work is done in
- *	mailbox.c	open, close, list	session.c	one session at a time
- *	refresh.c	the index brought up to date: store.c (its file), scan.c, header.c, lines.c
- *(the mbox) uidl.c		unique ids: record.c (their file), sip.c (the hash), groups.c (a
- *table) body.c		one message		quote.c		>From lines remove.c	deletion
- *rewrite.c	the two ways to do it deliver.c	new messages: keep.c (UIDLs that they bring)
- *notes.c		small
- *records maintain.c	check, repair journal.c	changes in place that a crash cannot break:
- *replay.c, copy.c lock.c		the field's locks: dotlock.c	state.c	files in the state
- *folder from.c, index.c	the forms of From_ lines and of the index: pure functions
+ *
+ *	mailbox.c   open, close, list            session.c  one session at a time
+ *	refresh.c   the index brought up to date: store.c (its file), scan.c, header.c,
+ *	            lines.c (the mbox)
+ *	uidl.c      unique ids: record.c (their file), sip.c (the hash), groups.c (a table)
+ *	body.c      one message: quote.c (>From lines)
+ *	remove.c    deletion: rewrite.c (the two ways to do it)
+ *	deliver.c   new messages: keep.c (UIDLs that they bring)
+ *	notes.c     small records                maintain.c  check, repair
+ *	journal.c   changes in place that a crash cannot break: replay.c, copy.c
+ *	lock.c      the field's locks: dotlock.c
+ *	state.c     files in the state folder
+ *	from.c, index.c   the forms of From_ lines and of the index: pure functions
  */
 #include "mbox.h"
 

@@ -7,12 +7,12 @@
  *	3. the file is cut off at the mark; synced; the journal is removed
  *
  * Until 2 each step can be done again, since the text is in the journal. Behind 2 the mark says
- *whether the file was cut: no mail begins with a NUL, so what an MTA may have appended to a file
- *that was cut is not taken for the mark. What it appended to one that was not cut yet goes first
- *into a new journal, behind the text of the old one.
+ * whether the file was cut: no mail begins with a NUL, so what an MTA may have appended to a file
+ * that was cut is not taken for the mark. What it appended to one that was not cut yet goes first
+ * into a new journal, behind the text of the old one.
  *
  * An APPEND is undone: its sender was told nothing, and will try again. What an MTA has appended
- *behind a part of it is moved to the part's place. */
+ * behind a part of it is moved to the part's place. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,19 +1,19 @@
 /* uidl.c - unique ids.
  *
  * A UIDL is the hash of a message in 32 hexadecimal digits; of several messages with one hash each
- *further one has ".1", ".2" and so on behind it. With uidl = "xuidl" it is the X-UIDL where nobody
- *else has that.
+ * further one has ".1", ".2" and so on behind it. With uidl = "xuidl" it is the X-UIDL where nobody
+ * else has that.
  *
  * Which of two identical messages has which UIDL cannot be seen in them. It is known from what was
  * before, read in order, since messages of an mbox vanish or are appended and seldom change places.
- *That is the old index; and because an index may be lost, a record names the messages that have, or
- *had, a twin, and those whose UIDL came with their delivery (keep.c). Its lines are
+ * That is the old index; and because an index may be lost, a record names the messages that have, or
+ * had, a twin, and those whose UIDL came with their delivery (keep.c). Its lines are
  *
  *	[-]hash uidl
  *
  * in the order of the file, and each stays as long as its message. A '-' says that a session is
- *removing that one: after a crash the number of messages with the hash tells whether it came to
- *that. */
+ * removing that one: after a crash the number of messages with the hash tells whether it came to
+ * that. */
 #include "uidl.h"
 
 #include <errno.h>
