@@ -1,10 +1,14 @@
 /* restante-check - from the configuration file to the effective configuration.
  *
- *	restante-check [-c FILE]
+ *	restante-check [-q] [-c FILE]
  *
  * Writes the effective configuration in wire form (core/conf/wire.h) to descriptor 1 and exits with
  * 0; or exits with 1, with the reasons on descriptor 2. The master and restantectl run it, so that
  * neither links the parser or meets a plugin that crashes while it is loaded.
+ *
+ * With -q plugins are neither tried in a child nor asked for their opinion. So a delivery agent
+ *wants it, which starts for each message, with a configuration that the master has checked or will
+ *check.
  *
  * As root it reads the files, with all that they include, and then becomes the user of the login
  * processes, before anything of a plugin runs. */
@@ -30,6 +34,7 @@
 
 struct checker {
 	const char *file;
+	bool quick;
 	struct sources sources;
 	struct section *candidates, *sections;
 	size_t ncandidates, nsections;
@@ -161,14 +166,17 @@ static struct conf *check(struct checker *c)
 
 	if (read_files(c) == -1 || drop_root(c) == -1)
 		return NULL;
-	plugins_gather(&c->free_form, c->candidates, c->ncandidates, &c->sections, &c->nsections);
+	plugins_gather(&c->free_form, c->candidates, c->ncandidates, !c->quick, &c->sections,
+		&c->nsections);
 	missing = plugins_missing(&c->free_form, c->sections, c->nsections, c->file);
 	if (parse(&c->sources, 0, c->sections, c->nsections, say, &c->given) == -1)
 		return NULL;
 	conf = build(&c->given, c->sections, c->nsections, c->file, say);
 	if (conf == NULL)
 		return NULL;
-	missing += files_missing(conf, &c->given) + ask_plugins(conf, &c->given);
+	missing += files_missing(conf, &c->given);
+	if (!c->quick)
+		missing += ask_plugins(conf, &c->given);
 	return missing == 0 ? conf : NULL;
 }
 
@@ -195,12 +203,15 @@ int main(int argc, char **argv)
 	struct conf *conf;
 	int option, out;
 
-	while ((option = getopt(argc, argv, "c:")) != -1) {
-		if (option != 'c') {
-			dprintf(STDERR_FILENO, "usage: restante-check [-c FILE]\n");
+	while ((option = getopt(argc, argv, "c:q")) != -1) {
+		if (option == 'c') {
+			c.file = optarg;
+		} else if (option == 'q') {
+			c.quick = true;
+		} else {
+			dprintf(STDERR_FILENO, "usage: restante-check [-q] [-c FILE]\n");
 			return 2;
 		}
-		c.file = optarg;
 	}
 	/* Plugins' constructors may print: not into the configuration. */
 	out = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);

@@ -10,6 +10,7 @@
 struct gathering {
 	const char *const *folders;
 	size_t nfolders;
+	bool try;
 	struct section *list;
 	size_t n;
 };
@@ -54,7 +55,7 @@ static void add(struct gathering *g, const char *name)
 	s = &g->list[g->n++];
 	*s = (struct section){.name = mem_strdup(name)};
 	if (plug_find(g->folders, g->nfolders, name, &file, &why) == 0 &&
-		plug_probe(name, buf_str(&file), &why) == 0)
+		(!g->try || plug_probe(name, buf_str(&file), &why) == 0))
 		e = plug_load(name, buf_str(&file), &why);
 	s->file = mem_strdup(buf_str(&file));
 	if (e != NULL)
@@ -85,9 +86,9 @@ static const char *const *items_of(const struct parsed *p, const char *name, siz
 }
 
 void plugins_gather(const struct parsed *p, const struct section *candidates, size_t ncandidates,
-	struct section **out, size_t *n)
+	bool try, struct section **out, size_t *n)
 {
-	struct gathering g = {0};
+	struct gathering g = {.try = try};
 	const char *const *items;
 	size_t nitems;
 

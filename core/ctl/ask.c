@@ -141,7 +141,7 @@ static int ask_all(const char *folder, struct asked *a)
 
 static int ask(const struct ctl *ctl, struct asked *a)
 {
-	struct conf *c = tool_conf(ctl->file);
+	struct conf *c = tool_conf(ctl->file, false);
 	struct buf folder = {0};
 	int result;
 

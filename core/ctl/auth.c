@@ -18,7 +18,7 @@ int ctl_auth_test(const struct ctl *ctl, int argc, char **argv)
 
 	if (argc != 1)
 		return USAGE;
-	c = tool_conf(ctl->file);
+	c = tool_conf(ctl->file, false);
 	if (c == NULL || ctl_secret(&password, 0) == -1)
 		return EXIT_FAILURE;
 	got = record_find(c, "pop3", argv[0], password.p, print_answer, r);

@@ -121,7 +121,7 @@ int ctl_config(const struct ctl *ctl, int argc, char **argv)
 
 	if (argc > 1 || (argc == 1 && !differing))
 		return USAGE;
-	c = tool_conf(ctl->file);
+	c = tool_conf(ctl->file, false);
 	if (c == NULL)
 		return EXIT_FAILURE;
 	printf("# %s\n", ctl->file);

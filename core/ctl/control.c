@@ -39,7 +39,7 @@ int ctl_reload(const struct ctl *ctl, int argc, char **argv)
 	(void)argv;
 	if (argc != 0)
 		return USAGE;
-	c = tool_conf(ctl->file);
+	c = tool_conf(ctl->file, false);
 	if (c == NULL)
 		return complain("the server goes on with the configuration that it has");
 	if (signal_master(c, SIGHUP, &path) == 0)
@@ -72,7 +72,7 @@ int ctl_stop(const struct ctl *ctl, int argc, char **argv)
 	(void)argv;
 	if (argc != 0)
 		return USAGE;
-	c = tool_conf(ctl->file);
+	c = tool_conf(ctl->file, false);
 	if (c == NULL)
 		return EXIT_FAILURE;
 	pid = signal_master(c, SIGTERM, &path);

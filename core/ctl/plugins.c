@@ -137,7 +137,7 @@ int ctl_plugins(const struct ctl *ctl, int argc, char **argv)
 
 	if (argc > 1)
 		return USAGE;
-	l.conf = tool_conf(ctl->file);
+	l.conf = tool_conf(ctl->file, false);
 	folders = folders_of(l.conf, &l.nfolders);
 	l.folders = folders;
 	status = argc == 1 ? describe(&l, argv[0]) : list(&l);

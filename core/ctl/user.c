@@ -29,7 +29,7 @@ static int print_storage(const struct conf *c, const struct restante_user *u)
 struct record *ctl_record(const struct ctl *ctl, const char *user, struct conf **conf)
 {
 	struct record *r = mem_alloc(1, sizeof(*r));
-	struct conf *c = *conf = tool_conf(ctl->file);
+	struct conf *c = *conf = tool_conf(ctl->file, false);
 
 	if (c != NULL && record_find(c, "pop3", user, NULL, NULL, r) == 0) {
 		if (r->result == RESTANTE_OK)

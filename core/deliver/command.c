@@ -277,7 +277,7 @@ int command_run(int argc, char **argv)
 		(void)log_to_syslog();
 	(void)signal(SIGXFSZ, SIG_IGN); /* a write says so */
 	(void)umask(077);
-	c.conf = tool_conf(c.file);
+	c.conf = tool_conf(c.file, true);
 	if (c.conf != NULL)
 		result = read_message(&c);
 	if (result == MAIL_OK)

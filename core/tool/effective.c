@@ -11,15 +11,15 @@
 #include "tool/tool.h"
 #include "sys/program.h"
 
-static _Noreturn void check(const char *program, const char *file, int out)
+static _Noreturn void check(const char *program, const char *file, bool quick, int out)
 {
 	dup2(out, STDOUT_FILENO);
-	execl(program, "restante-check", "-c", file, (char *)NULL);
+	execl(program, "restante-check", "-c", file, quick ? "-q" : NULL, (char *)NULL);
 	complain("%s: %s", program, strerror(errno));
 	_exit(EXIT_FAILURE);
 }
 
-struct conf *tool_conf(const char *file)
+struct conf *tool_conf(const char *file, bool quick)
 {
 	char program[PATH_MAX];
 	struct conf *conf = NULL;
@@ -35,7 +35,7 @@ struct conf *tool_conf(const char *file)
 		return NULL;
 	}
 	if (pid == 0)
-		check(program, file, fds[1]);
+		check(program, file, quick, fds[1]);
 	close(fds[1]);
 	if (conf_read(fds[0], &conf) == -1)
 		conf = NULL;

@@ -3,6 +3,7 @@
 #ifndef TOOL_TOOL_H
 #define TOOL_TOOL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include "base/buf.h"
 #include "conf/conf.h"
@@ -17,8 +18,8 @@ int complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* --- effective.c: the configuration ----------------------------------------------------------- */
 
 /* Runs restante-check on the file, which prints what is wrong. NULL then. Blocks until it is done.
- */
-struct conf *tool_conf(const char *file);
+ * quick: without trying what plugins do. */
+struct conf *tool_conf(const char *file, bool quick);
 
 /* --- record.c: asking the auth plugins -------------------------------------------------------- */
 
