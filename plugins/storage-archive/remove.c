@@ -88,11 +88,11 @@ static bool worth(struct archive *ar, const struct index *ix, const struct index
 static int give_back(struct archive *ar, const struct index *ix, const bool *doomed)
 {
 	const struct restante_host *host = ar->host;
-	const struct index_segment *seg = ix->segment, *end = seg + ix->head.segments;
 	bool purge = host->num(host->c, "purge");
 	int result = RESTANTE_OK;
 
-	for (uint64_t first = 0; seg < end; first += seg++->entries) {
+	for (uint64_t s = 0, first = 0; s < ix->head.segments; first += ix->segment[s++].entries) {
+		const struct index_segment *seg = &ix->segment[s];
 		int bad = RESTANTE_OK;
 
 		if (worth(ar, ix, seg, first, doomed) &&

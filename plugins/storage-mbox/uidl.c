@@ -6,8 +6,8 @@
  *
  * Which of two identical messages has which UIDL cannot be seen in them. It is known from what was
  * before, read in order, since messages of an mbox vanish or are appended and seldom change places.
- * That is the old index; and because an index may be lost, a record names the messages that have, or
- * had, a twin, and those whose UIDL came with their delivery (keep.c). Its lines are
+ * That is the old index; and because an index may be lost, a record names the messages that have,
+ *or had, a twin, and those whose UIDL came with their delivery (keep.c). Its lines are
  *
  *	[-]hash uidl
  *
@@ -288,8 +288,12 @@ int uidl_removing(struct mbox *mb, const bool *gone)
 		return RESTANTE_TEMP;
 	}
 	bad = record_read(mb, ix, &record);
-	if (bad || record.n == 0)
+	if (bad)
 		return bad;
+	if (record.n == 0) {
+		record_free(&record);
+		return RESTANTE_OK;
+	}
 	if (uidl_set(&set, ix)) {
 		record_free(&record);
 		errno = ENOMEM;

@@ -230,6 +230,7 @@ static void a_setting_that_cannot_be_is_refused(void **state)
 	values[LOCKS] = "flock dotlock fcntl";
 	assert_int_equal(storage_mbox_LTX_restante_plugin_v1.check(&host.api), RESTANTE_OK);
 	values[LOCKS] = "dotlock fcntl";
+	plugin_host_free(&host);
 }
 
 static void hold_dotlock(void)

@@ -74,9 +74,11 @@ static void plain_takes_an_authzid_only_when_it_is_the_user(void **state)
 
 	(void)state;
 	assert_int_equal(STEP(&x, "tim\0tim\0secret"), MECH_ASK);
+	mech_forget(&x);
 	x = begin("PLAIN");
 	assert_int_equal(STEP(&x, "root\0tim\0secret"), MECH_BAD);
 	assert_string_equal(x.why, "authzid");
+	mech_forget(&x);
 	x = begin("PLAIN");
 	assert_int_equal(STEP(&x, "ti\0tim\0secret"), MECH_BAD);
 }
@@ -114,10 +116,12 @@ static void a_name_or_password_up_to_the_limit_is_taken_and_longer_ones_are_refu
 	assert_int_equal(mech_step(&x, in, 2 + MECH_USER_MAX + MECH_SECRET_MAX), MECH_ASK);
 	assert_int_equal(strlen(x.user), MECH_USER_MAX);
 	assert_int_equal(strlen(x.secret), MECH_SECRET_MAX);
+	mech_forget(&x);
 	x = begin("PLAIN");
 	assert_int_equal(mech_step(&x, in, 3 + MECH_USER_MAX + MECH_SECRET_MAX), MECH_BAD);
 	in[1 + MECH_USER_MAX] = 'x';
 	in[2 + MECH_USER_MAX] = '\0';
+	mech_forget(&x);
 	x = begin("PLAIN");
 	assert_int_equal(mech_step(&x, in, 10 + MECH_USER_MAX), MECH_BAD);
 }
@@ -170,6 +174,7 @@ static void apop_refuses_another_secret_and_another_digest(void **state)
 	assert_int_equal(
 		mech_answer(&x, RESTANTE_OK, (const unsigned char *)"tanstaa", 7), MECH_BAD);
 	assert_int_equal(mech_answer(&x, RESTANTE_OK, (const unsigned char *)"", 0), MECH_BAD);
+	mech_forget(&x);
 	x = begin("APOP");
 	assert_int_equal(STEP(&x, "mrose c4c9334bac560ecc979e58001b3e22fc"), MECH_ASK);
 	assert_int_equal(
@@ -205,6 +210,7 @@ static void external_is_whom_the_certificate_names(void **state)
 	assert_int_equal(mech_answer(&x, RESTANTE_OK, NULL, 0), MECH_GOOD);
 	assert_int_equal(mech_answer(&x, RESTANTE_NONE, NULL, 0), MECH_BAD);
 	mech_forget(&x);
+	mech_forget(&x);
 	x = begin("EXTERNAL");
 	assert_int_equal(STEP(&x, "tim"), MECH_ASK);
 	mech_forget(&x);
@@ -217,6 +223,7 @@ static void external_acts_for_nobody_else_and_for_nobody_without_a_certificate(v
 	(void)state;
 	assert_int_equal(STEP(&x, "root"), MECH_BAD);
 	assert_string_equal(x.why, "authzid");
+	mech_forget(&x);
 	x = begin("EXTERNAL");
 	x.client.certificate[0] = '\0';
 	assert_int_equal(STEP(&x, ""), MECH_BAD);
@@ -237,6 +244,7 @@ static void oauthbearer_takes_the_message_of_its_rfc(void **state)
 	assert_string_equal(x.secret, "vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg==");
 	assert_int_equal(mech_answer(&x, RESTANTE_OK, NULL, 0), MECH_GOOD);
 	mech_forget(&x);
+	mech_forget(&x);
 	x = begin("OAUTHBEARER");
 	assert_int_equal(STEP(&x, "n,,\1auth=bearer abc\1\1"), MECH_ASK);
 	assert_string_equal(x.user, "");
@@ -254,6 +262,7 @@ static void a_refused_token_is_told_in_json_before_the_end(void **state)
 	CHALLENGE(&x, "{\"status\":\"invalid_token\"}");
 	assert_int_equal(STEP(&x, "\1"), MECH_BAD);
 	assert_string_equal(x.why, "refused");
+	mech_forget(&x);
 	mech_forget(&x);
 	x = begin("OAUTHBEARER"); /* RFC 7628 section 4.3 */
 	assert_int_equal(STEP(&x, "n,,\1\1"), MECH_CONTINUE);
@@ -316,6 +325,7 @@ static void a_token_of_16_kib_is_taken_and_a_longer_one_is_not(void **state)
 	in[n + MECH_TOKEN_MAX] = in[n + MECH_TOKEN_MAX + 1] = 1;
 	assert_int_equal(mech_step(&x, in, n + MECH_TOKEN_MAX + 2), MECH_ASK);
 	assert_int_equal(strlen(x.secret), MECH_TOKEN_MAX);
+	mech_forget(&x);
 	mech_forget(&x);
 	x = begin("OAUTHBEARER");
 	in[n + MECH_TOKEN_MAX] = 'x';
