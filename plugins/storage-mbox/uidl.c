@@ -7,7 +7,7 @@
  * Which of two identical messages has which UIDL cannot be seen in them. It is known from what was
  * before, read in order, since messages of an mbox vanish or are appended and seldom change places.
  * That is the old index; and because an index may be lost, a record names the messages that have,
- *or had, a twin, and those whose UIDL came with their delivery (keep.c). Its lines are
+ * or had, a twin, and those whose UIDL came with their delivery (keep.c). Its lines are
  *
  *	[-]hash uidl
  *

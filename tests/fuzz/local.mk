@@ -26,6 +26,8 @@ fuzz_passwd_LDFLAGS = $(FUZZ_LINK)
 fuzz_passwd_LDADD = $(passwd_file_libs)
 
 check_PROGRAMS += $(FUZZ_TARGETS)
+fuzzers: $(FUZZ_TARGETS)
+.PHONY: fuzzers
 EXTRA_DIST += tests/fuzz/seeds tests/fuzz/replay.c
 
 FUZZ_TARGETS += fuzz-msg
