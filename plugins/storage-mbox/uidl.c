@@ -220,6 +220,17 @@ static int assign(struct pool *p, struct index *fresh, uint32_t i)
 	return 0;
 }
 
+/* Before the record stops telling which messages were removed: the index still knows those. */
+static int forget_removed(struct mbox *mb, const struct record *record)
+{
+	for (size_t i = 0; i < record->n; i++)
+		if (record->line[i].removing)
+			return unlinkat(mb->state, INDEX_FILE, 0) && errno != ENOENT
+				       ? mbox_failed(mb, "remove", INDEX_FILE)
+				       : RESTANTE_OK;
+	return RESTANTE_OK;
+}
+
 /* Brings the record up to date. Without that the index must not be believed later, and none of
  * these messages removed: whoever then is left of twins could not be told. */
 static int note_twins(struct mbox *mb, const struct pool *p, const struct record *record)
@@ -232,7 +243,9 @@ static int note_twins(struct mbox *mb, const struct pool *p, const struct record
 		if (worth_noting(mb, p, record, e))
 			record_print(&text, false, e->hash, entry_uid(p->fresh, e));
 	}
-	bad = record_write(mb, record, &text);
+	bad = forget_removed(mb, record);
+	if (!bad)
+		bad = record_write(mb, record, &text);
 	free(text.p);
 	return bad;
 }
@@ -316,8 +329,6 @@ int uidl_removing(struct mbox *mb, const bool *gone)
 	return bad;
 }
 
-/* The index goes first: it still knows the removed ones, and the record will no longer say of them.
- */
 int uidl_removed(struct mbox *mb)
 {
 	static const struct index nothing;
@@ -335,9 +346,8 @@ int uidl_removed(struct mbox *mb)
 		if (!l->removing)
 			record_print(&text, false, l->hash, l->uid);
 	}
-	if (removed && unlinkat(mb->state, INDEX_FILE, 0) && errno != ENOENT)
-		bad = mbox_failed(mb, "remove", INDEX_FILE);
-	else if (removed)
+	bad = forget_removed(mb, &record);
+	if (!bad && removed)
 		bad = record_write(mb, &record, &text);
 	free(text.p);
 	record_free(&record);
