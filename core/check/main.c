@@ -6,9 +6,8 @@
  * 0; or exits with 1, with the reasons on descriptor 2. The master and restantectl run it, so that
  * neither links the parser or meets a plugin that crashes while it is loaded.
  *
- * With -q plugins are neither tried in a child nor asked for their opinion. So a delivery agent
- *wants it, which starts for each message, with a configuration that the master has checked or will
- *check.
+ * With -q plugins are neither tried in a child nor asked for their opinion. A delivery agent wants
+ * it so: it starts for each message, and the master checks the configuration.
  *
  * As root it reads the files, with all that they include, and then becomes the user of the login
  * processes, before anything of a plugin runs. */
