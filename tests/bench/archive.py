@@ -20,9 +20,8 @@ import threading
 import time
 import zlib
 
-import bench as base
 import servers as plain
-from bench import PASSWORD, Bench, cells, header
+from bench import PASSWORD, SECRET, Bench, table
 from mailboxes import OWNER, Mail, file_name
 from rows import Row, opens, retrieve
 
@@ -275,7 +274,7 @@ class ArchiveBench(Bench):
         self.on_the_wire = [re.sub(rb"(?m)^\.", b"..", m).replace(b"\n", b"\r\n") + b".\r\n" for m in self.messages]
         kinds = [s for s in (Restante, Maildir, Dovecot) if s.installed(self.tools)]
         users = [RETR, OPEN, *DELIVER]
-        found = [s(self.work, users, PASSWORD, "-quick" if quick else "", self.tools) for s in kinds]
+        found = [s(self.work, dict.fromkeys(users, SECRET), "-quick" if quick else "", self.tools) for s in kinds]
         for user in users:
             self.users[user] = [user]
             plain.write(self.users_file(user), f"{user} {PASSWORD}\n")
@@ -318,14 +317,7 @@ def main():
         for server in servers:
             server.start()
             bench.load(server, "check", RETR, pipeline=64)
-        print(header(servers), flush=True)
-        for row in rows():
-            if args.only and not any(part in row.key for part in args.only.split(",")):
-                continue
-            figures = bench.measure(row, servers)
-            print(cells(row.text.format(**bench.counts), row, servers, figures), flush=True)
-            if row.also:
-                print(base.second_line(row, servers, figures), flush=True)
+        table(bench, servers, rows(), **bench.counts)
     finally:
         for server in servers:
             server.stop()

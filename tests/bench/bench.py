@@ -21,6 +21,7 @@ from rows import ROWS, Row
 from servers import Dovecot, DovecotFast, Restante
 
 PASSWORD = "correct-horse"
+SECRET = "{PLAIN}" + PASSWORD  # as it stands in a passwd-file
 SMALL_USERS, SMALL_MAIL, FEW = 128, 20, 20
 
 
@@ -72,7 +73,7 @@ class Bench:
                     mail.maildir(os.path.join(self.work, homes + suffix, name), count, hints)
         os.sync()
         hashed = "{CRYPT}" + yescrypt(PASSWORD)
-        users = {name: hashed if group == "hashed" else "{PLAIN}" + PASSWORD
+        users = {name: hashed if group == "hashed" else SECRET
             for group, names in self.users.items() for name in names}
         return [s(self.work, users, suffix, self.tools) for s in servers
             if not self.args.servers or s.key in self.args.servers.split(",")]
@@ -183,6 +184,19 @@ def header(servers):
     return line + f"{'ratio':>8}{'cpu':>8}  target"
 
 
+def table(bench, servers, rows, **names):
+    """Measures and prints the rows that --only wants; names are for the {} in their texts."""
+    only = bench.args.only
+    print(header(servers), flush=True)
+    for row in rows:
+        if only and not any(part in row.key for part in only.split(",")):
+            continue
+        figures = bench.measure(row, servers)
+        print(cells(row.text.format(**names), row, servers, figures), flush=True)
+        if row.also:
+            print(second_line(row, servers, figures), flush=True)
+
+
 def machine(bench):
     print("Bounds of this machine:")
     fork, fork_cpu = bench.bound("fork")
@@ -206,7 +220,6 @@ def main():
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--rows", action="store_true", help="list the rows")
     args = parser.parse_args()
-    wanted = [r for r in ROWS if not args.only or any(part in r.key for part in args.only.split(","))]
     if args.rows:
         return print("\n".join(f"{r.key:<22} {r.text}" for r in ROWS))
     if os.geteuid() != 0:
@@ -223,13 +236,7 @@ def main():
             bench.load(server, "login", "small", count=SMALL_USERS, connections=2)
         if not args.only:
             machine(bench)
-        print(header(servers), flush=True)
-        for row in wanted:
-            figures = bench.measure(row, servers)
-            text = row.text.format(a=bench.sizes.opens[0], b=bench.sizes.opens[1])
-            print(cells(text, row, servers, figures), flush=True)
-            if row.also:
-                print(second_line(row, servers, figures), flush=True)
+        table(bench, servers, ROWS, a=bench.sizes.opens[0], b=bench.sizes.opens[1])
     finally:
         for server in servers:
             server.stop()

@@ -12,7 +12,7 @@ import subprocess
 import sys
 
 import servers
-from bench import PASSWORD, Bench
+from bench import PASSWORD, SECRET, Bench
 
 USER, OCTETS, ROUNDS = "memory", 4096, 5
 
@@ -54,7 +54,7 @@ def main():
     os.makedirs(bench.work, 0o755, exist_ok=True)
     bench.make_certificate()
     servers.write(bench.users_file("memory"), f"{USER} {PASSWORD}\n")
-    server = Restante(bench.work, [USER], PASSWORD, "", bench.tools)
+    server = Restante(bench.work, {USER: SECRET}, "", bench.tools)
     try:
         server.start()
         asked, pipelined = retr_cpu_us(bench, server), retr_cpu_us(bench, server, pipeline=64)

@@ -15,9 +15,8 @@ import subprocess
 import sys
 import time
 
-import bench as base
 import servers as plain
-from bench import PASSWORD, Bench, cells, header
+from bench import PASSWORD, SECRET, Bench, table
 from mailboxes import OWNER, base64_blob, message, text_blob
 from rows import Row, retrieve
 
@@ -161,7 +160,7 @@ class MboxBench(Bench):
         self.users["mbox"] = [USER]
         plain.write(self.users_file("mbox"), f"{USER} {PASSWORD}\n")
         kinds = [s for s in (Restante, Dovecot, Popa3d) if s.installed(self.tools)]
-        found = [s(self.work, {USER: "{PLAIN}" + PASSWORD}, "", self.tools) for s in kinds]
+        found = [s(self.work, {USER: SECRET}, "", self.tools) for s in kinds]
         for server in found:
             server.fresh(self.pristine)
         return found
@@ -195,14 +194,7 @@ def main():
         for server in servers:
             server.start()
             bench.load(server, "check", "mbox", pipeline=64)
-        print(header(servers), flush=True)
-        for row in ROWS:
-            if args.only and not any(part in row.key for part in args.only.split(",")):
-                continue
-            figures = bench.measure(row, servers)
-            print(cells(row.text, row, servers, figures), flush=True)
-            if row.also:
-                print(base.second_line(row, servers, figures), flush=True)
+        table(bench, servers, ROWS)
     finally:
         for server in servers:
             server.stop()
